@@ -1,0 +1,1 @@
+"""What a person sees: Streamlit pages that read SQL and nothing else."""

@@ -1,0 +1,1 @@
+"""What is kept: records, the journal on disk, and SQL."""
