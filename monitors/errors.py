@@ -1,0 +1,45 @@
+"""What may go wrong in monitoring.
+
+MonitorError
+├── UnknownMonitorError       a name that is in no table
+├── MonitorSettingsError      a setting that a monitor does not have, or a value it cannot take
+├── FrameError                an event whose columns contradict each other: it goes to quarantine
+├── InvalidReferenceError     bytes that are no reference, or rows that no reference can be made of
+└── ChannelError              a notice did not reach its channel
+"""
+
+from __future__ import annotations
+
+
+class MonitorError(Exception):
+    """Something in monitoring is not as it should be.
+
+    The message says what, where, and what would be right.
+    """
+
+
+class UnknownMonitorError(MonitorError):
+    """No monitor has this name. Use one of those that the message lists."""
+
+
+class MonitorSettingsError(MonitorError):
+    """A setting does not fit its monitor. Use the names and types that the message lists."""
+
+
+class FrameError(MonitorError):
+    """An event contradicts itself, so nothing can be counted of it.
+
+    It is kept in quarantine, and can be read there.
+    """
+
+
+class InvalidReferenceError(MonitorError):
+    """Not a reference. Make it anew with `inferwatch reference set`."""
+
+
+class ChannelError(MonitorError):
+    """A notice did not reach its channel. It is sent again later, unless the failure is `permanent`."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
