@@ -1,4 +1,5 @@
-"""What a model is: the `model.yaml` that its operator writes, and the manifest that `inferwatch models add` makes of it."""
+"""What a model is: the `model.yaml` that its operator writes, and the manifest that `inferwatch models add`
+makes of it."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ class NumberInput(Section):
     type: Literal["number"] = "number"
     mean: float = 0.0
     std: float = Field(default=1.0, gt=0)
-    missing: float | None = Field(default=None, description="value used where none came; without it such a row is refused")
+    missing: float | None = Field(
+        default=None, description="value used where none came; without it such a row is refused"
+    )
 
 
 class CategoryInput(Section):
@@ -46,8 +49,12 @@ class CategoryInput(Section):
     name: str = Field(min_length=1, max_length=200)
     type: Literal["category"] = "category"
     categories: tuple[str | int, ...] = Field(min_length=1)
-    missing: str | int | None = Field(default=None, description="category used where no value came; else such a row is refused")
-    unseen: str | int | None = Field(default=None, description="category used for a value not in the list; else such a row is refused")
+    missing: str | int | None = Field(
+        default=None, description="category used where no value came; else such a row is refused"
+    )
+    unseen: str | int | None = Field(
+        default=None, description="category used for a value not in the list; else such a row is refused"
+    )
 
     @model_validator(mode="after")
     def _stand_ins_are_listed(self) -> CategoryInput:
@@ -82,9 +89,13 @@ class Outputs(Section):
 
     name: str = "prediction"
     classes: tuple[str, ...] = ()
-    positive: str | None = Field(default=None, description="the class that `score` is the probability of (two classes)")
+    positive: str | None = Field(
+        default=None, description="the class that `score` is the probability of (two classes)"
+    )
     threshold: float = Field(default=0.5, ge=0, le=1)
-    multi_label: bool = Field(default=False, description="every class has a probability of its own (text classification)")
+    multi_label: bool = Field(
+        default=False, description="every class has a probability of its own (text classification)"
+    )
 
     @model_validator(mode="after")
     def _positive_is_a_class(self) -> Outputs:
@@ -96,11 +107,16 @@ class Outputs(Section):
 
 
 class Windows(Section):
-    """What a summary covers (`pane`), and what is judged as one (`length`). Both lie on the UTC grid from 1970."""
+    """What a summary covers (`pane`), and what is judged as one (`length`).
+
+    Both lie on the UTC grid from 1970.
+    """
 
     pane: Duration = timedelta(minutes=1)
     length: Duration = timedelta(hours=1)
-    lateness: Duration | None = Field(default=None, description="how long a window stays open for late events; one pane if not given")
+    lateness: Duration | None = Field(
+        default=None, description="how long a window stays open for late events; one pane if not given"
+    )
 
     @field_validator("pane", "length", "lateness", mode="before")
     @classmethod
@@ -119,11 +135,15 @@ class Limits(Section):
 
     max_batch: int = Field(default=512, ge=1, description="rows in one batch")
     token_budget: int = Field(default=16384, ge=1, description="padded tokens in one batch (texts)")
-    max_length: int = Field(default=512, ge=1, description="tokens of one text; longer ones are cut and marked")
+    max_length: int = Field(
+        default=512, ge=1, description="tokens of one text; longer ones are cut and marked"
+    )
     max_waiting: int = Field(default=8192, ge=1, description="rows that may wait; more are refused with 503")
     max_rows: int = Field(default=4096, ge=1, description="rows in one request")
     deadline_s: float = Field(default=30.0, gt=0, description="a request older than this is given up")
-    inline_below_us: float = Field(default=100.0, ge=0, description="a CPU model faster than this runs on the event loop; 0: never")
+    inline_below_us: float = Field(
+        default=100.0, ge=0, description="a CPU model faster than this runs on the event loop; 0: never"
+    )
 
 
 class TorchPart(Section):
@@ -151,8 +171,12 @@ class ModelSpec(Section):
     huggingface: HuggingFacePart | None = None
     inputs: tuple[Input, ...] = Field(min_length=1)
     outputs: Outputs = Outputs()
-    label: str | None = Field(default=None, description="name of the truth, as reference files and replays call it")
-    slices: tuple[str, ...] = Field(default=(), description="input columns or tags whose groups are watched apart")
+    label: str | None = Field(
+        default=None, description="name of the truth, as reference files and replays call it"
+    )
+    slices: tuple[str, ...] = Field(
+        default=(), description="input columns or tags whose groups are watched apart"
+    )
     window: Windows = Windows()
     limits: Limits = Limits()
     description: str = ""
@@ -199,7 +223,8 @@ class ModelSpec(Section):
 
 
 class Manifest(ModelSpec):
-    """A model version as it was added: the specification, and the SHA-256 of every file it needs, by relative path."""
+    """A model version as it was added: the specification, and the SHA-256 of every file it needs, by
+    relative path."""
 
     files: dict[str, str]
     added_at: str = Field(description="UTC, ISO 8601")

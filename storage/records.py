@@ -2,7 +2,8 @@
 
     InferenceEvent ─▶ Summary ─▶ Measurement (in a Judgement) ─▶ Alert
 
-A label that comes later travels the same road as a `LabelEvent`; joined with its prediction it becomes a `LabelChange`.
+A label that comes later travels the same road as a `LabelEvent`; joined with its prediction it becomes a
+`LabelChange`.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class InvalidEventIdError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class EventId:
-    """The place of an event: who wrote it, in which segment, at which byte. Its text is the id that clients see."""
+    """The place of an event: who wrote it, in which segment, at which byte.
+
+    Its text is the id that clients see.
+    """
 
     producer: str
     segment: int
@@ -129,8 +133,9 @@ class LabelEvent:
 class LabelChange:
     """A label joined with its prediction: what was believed before, and what is now.
 
-    A monitor of labels counts `after` and takes `before` out again; None means no label. So a corrected label is a
-    difference like any other, and the order in which labels and events are counted does not matter.
+    A monitor of labels counts `after` and takes `before` out again; None means no label. So a corrected
+    label is a difference like any other, and the order in which labels and events are counted does not
+    matter.
     """
 
     event: str
@@ -152,16 +157,20 @@ Record = InferenceEvent | LabelEvent | LabelChange
 
 
 class SummaryMismatchError(ValueError):
-    """Two summaries were counted against different references, or in cells of another shape. Never add them."""
+    """Two summaries were counted against different references, or in cells of another shape.
+
+    Never add them.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
-    """What one monitor remembers of a pane of traffic: named arrays of 64-bit integers that add, and nothing else.
+    """What one monitor remembers of a pane of traffic: named arrays of 64-bit integers that add, and nothing
+    else.
 
-    `counts` maps a name to an int64 array of any fixed shape (a scalar count is an array of no dimensions). A name that
-    one side lacks counts as zero there, so `Summary()` is the neutral element. `reference` is the hash of the reference
-    whose bins were used.
+    `counts` maps a name to an int64 array of any fixed shape (a scalar count is an array of no dimensions).
+    A name that one side lacks counts as zero there, so `Summary()` is the neutral element. `reference` is
+    the hash of the reference whose bins were used.
     """
 
     counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
@@ -211,7 +220,10 @@ class Summary:
     @classmethod
     def from_bytes(cls, data: bytes) -> Summary:
         reference, cells = _SUMMARY.decode(data)
-        counts = {name: np.frombuffer(raw, dtype="<i8").reshape(shape).astype(np.int64) for name, shape, raw in cells}
+        counts = {
+            name: np.frombuffer(raw, dtype="<i8").reshape(shape).astype(np.int64)
+            for name, shape, raw in cells
+        }
         return cls(counts, reference)
 
     def _merge(self, other: Summary, sign: int) -> Summary:
@@ -268,7 +280,8 @@ class Measurement:
     """One number over one window, with where it may lie and where it is healthy."""
 
     metric: str
-    value: float | None  # None: unknown (too few rows, nothing to compare with), which is not the same as well
+    # None: unknown (too few rows, nothing to compare with), which is not the same as well
+    value: float | None
     n: int  # rows behind it
     column: str | None = None
     interval: tuple[float, float] | None = None  # 95 %
