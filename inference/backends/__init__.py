@@ -1,0 +1,1 @@
+"""One file a backend; the table is in `inference/backend.py`."""

@@ -1,0 +1,87 @@
+"""Tokenising off the event loop: one or two side threads, each taking all texts that have come since its last job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+from inference.backend import Model, Payload
+from inference.errors import EngineError, InferenceError
+
+_THREADS = 2
+_JOB_ROWS = 256
+
+
+class Preparing:
+    """Payloads of one model on their way through `Model.prepare`. Event-loop thread only."""
+
+    def __init__(self, model: Model) -> None:
+        self.rows = 0  # waiting or being prepared
+        self._model = model
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Payload, asyncio.Future[Payload]]] = deque()
+        self._jobs = 0
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="prepare")
+
+    async def prepare(self, payload: Payload) -> Payload:
+        """The payload, ready for the queue."""
+        future: asyncio.Future[Payload] = self._loop.create_future()
+        self.rows += payload.rows
+        self._waiting.append((payload, future))
+        self._loop.call_soon(self._pump)  # in the next tick, so that what comes in this one is one job
+        try:
+            return await future
+        finally:
+            self.rows -= payload.rows
+
+    def close(self, error: InferenceError) -> None:
+        """Fail what waits."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()
+
+    def _pump(self) -> None:
+        while self._waiting and self._jobs < _THREADS:
+            job = self._next_job()
+            if not job:
+                return
+            self._jobs += 1
+            payloads = [payload for payload, _ in job]
+            futures = [future for _, future in job]
+            running = self._loop.run_in_executor(self._threads, self._model.prepare, payloads)
+            running.add_done_callback(lambda done, futures=futures: self._done(done, futures))
+
+    def _next_job(self) -> list[tuple[Payload, asyncio.Future[Payload]]]:
+        job: list[tuple[Payload, asyncio.Future[Payload]]] = []
+        rows = 0
+        while self._waiting and rows < _JOB_ROWS:
+            payload, future = self._waiting.popleft()
+            if future.done():
+                continue  # its client has gone
+            job.append((payload, future))
+            rows += payload.rows
+        return job
+
+    def _done(self, done: asyncio.Future[list[Payload]], futures: list[asyncio.Future[Payload]]) -> None:
+        self._jobs -= 1
+        self._pump()
+        error = _error(done)
+        for place, future in enumerate(futures):
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+                continue
+            future.set_result(done.result()[place])
+
+
+def _error(done: asyncio.Future[list[Payload]]) -> InferenceError | None:
+    if done.cancelled():
+        return EngineError("the engine stopped")
+    error = done.exception()
+    if error is None or isinstance(error, InferenceError):
+        return error
+    return EngineError(f"tokenising failed: {type(error).__name__}")
