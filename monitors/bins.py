@@ -78,8 +78,7 @@ def bin_means(counts: Counts, sums: Counts) -> Floats:
 
 
 def logit_edges(bins: int, farthest: float = 20.0) -> Floats:
-    """Edges that split probabilities evenly in their logit, so that those near 0 and 1 are told apart as
-    well."""
+    """Edges that split probabilities evenly in their logit: those near 0 and 1 are told apart as well."""
     return np.asarray(1 / (1 + np.exp(-np.linspace(-farthest, farthest, bins - 1))))
 
 

@@ -20,31 +20,31 @@ Z_95 = 1.959963984540054
 DRAWS = 200
 
 
-def psi(a: Counts, b: NDArray[np.generic]) -> Floats:
+def psi(a: Counts, b: Counts) -> Floats:
     """Population stability index, less what chance alone would give it: around 0 where nothing changed.
 
     Half a row is added to every cell. Signed: show `max(0, .)`.
     """
-    m, n, cells = a.sum(), b.sum(axis=-1), len(a)
-    p = (a + 0.5) / (m + 0.5 * cells)
-    q = (b + 0.5) / (n + 0.5 * cells)[..., None]
-    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1) - (cells - 1) * (1 / n + 1 / m))
+    m, n, cells = a.sum(axis=-1, keepdims=True), b.sum(axis=-1, keepdims=True), a.shape[-1]
+    p, q = (a + 0.5) / (m + 0.5 * cells), (b + 0.5) / (n + 0.5 * cells)
+    by_chance = (cells - 1) * (1 / n + 1 / m)[..., 0]
+    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1) - by_chance)
 
 
-def js_distance(a: Counts, b: NDArray[np.generic]) -> Floats:
+def js_distance(a: Counts, b: Counts) -> Floats:
     """Jensen-Shannon distance in base 2, without smoothing:
 
     0 for the same shares, 1 for shares that never meet.
     """
-    p, q = a / a.sum(), b / b.sum(axis=-1, keepdims=True)
+    p, q = _shares(a), _shares(b)
     r = (p + q) / 2
     squared = (special.rel_entr(p, r) + special.rel_entr(q, r)).sum(axis=-1) / (2 * np.log(2))
-    return np.sqrt(np.clip(squared, 0.0, 1.0))
+    return np.asarray(np.sqrt(np.clip(squared, 0.0, 1.0)))
 
 
 def ks_distance(a: Counts, b: Counts) -> float:
     """Kolmogorov-Smirnov distance at the edges of the bins: never above that of the raw rows."""
-    return float(np.abs(np.cumsum(a) / a.sum() - np.cumsum(b) / b.sum()).max())
+    return float(np.abs(np.cumsum(_shares(a)) - np.cumsum(_shares(b))).max())
 
 
 def ks_p_value(distance: float, m: int, n: int) -> float:
@@ -54,25 +54,23 @@ def ks_p_value(distance: float, m: int, n: int) -> float:
 
 
 def ks_interval(distance: float, m: int, n: int, alpha: float = 0.05) -> Interval:
-    """Where the true distance lies (Dvoretzky-Kiefer-Wolfowitz with Massart's constant, once for each
-    side).""" margin = np.sqrt(np.log(2 / alpha) / 2) * (n**-0.5 + m**-0.5)
+    """Where the true distance lies (Dvoretzky, Kiefer, Wolfowitz, and Massart; once for each side)."""
+    margin = float(np.sqrt(np.log(2 / alpha) / 2)) * (n**-0.5 + m**-0.5)
     return max(0.0, distance - margin), min(1.0, distance + margin)
 
 
-def wasserstein(a: Counts, b: NDArray[np.generic], a_at: Floats, b_at: Floats) -> Floats:
+def wasserstein(a: Counts, b: Counts, a_at: Floats, b_at: Floats) -> Floats:
     """First Wasserstein distance of two sets of atoms, at `a_at` and `b_at`, in the unit of those places."""
     places = np.concatenate([a_at, b_at])
     order = np.argsort(places, kind="stable")
-    p = np.broadcast_to(a / a.sum(), b.shape)
-    weights = np.concatenate([p, -b / b.sum(axis=-1, keepdims=True)], axis=-1)[..., order]
-    return np.asarray((np.abs(np.cumsum(weights, axis=-1)[..., :-1]) * np.diff(places[order])).sum(axis=-1))
+    apart = np.cumsum(np.concatenate([_shares(a), -_shares(b)], axis=-1)[..., order], axis=-1)
+    return np.asarray(np.abs(apart[..., :-1]) @ np.diff(places[order]))
 
 
-def chi2_distance(a: Counts, b: NDArray[np.generic]) -> Floats:
+def chi2_distance(a: Counts, b: Counts) -> Floats:
     """Pearson's chi-squared of the 2 x K table, without Yates' correction."""
-    m, n = a.sum(), b.sum(axis=-1, keepdims=True)
-    both = a + b
-    squares = (np.sqrt(n / m) * a - np.sqrt(m / n) * b) ** 2
+    m, n = a.sum(axis=-1, keepdims=True), b.sum(axis=-1, keepdims=True)
+    squares, both = (np.sqrt(n / m) * a - np.sqrt(m / n) * b) ** 2, a + b
     return np.asarray(np.divide(squares, both, out=np.zeros(squares.shape), where=both > 0).sum(axis=-1))
 
 
@@ -151,6 +149,10 @@ def roc_auc_interval(positives: Counts, negatives: Counts) -> Interval:
     return max(0.0, area - margin), min(1.0, area + margin)
 
 
+def _shares(counts: Counts) -> Floats:
+    return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
+
+
 def _pairs_won(upper: Counts, lower: Counts) -> tuple[Floats, int]:
     return np.cumsum(lower) - lower / 2, int(upper.sum()) * int(lower.sum())
 
@@ -161,5 +163,3 @@ def _variance(values: Floats, counts: Counts) -> float:
         return 0.25
     mean = (values * counts).sum() / n
     return float((counts * (values - mean) ** 2).sum() / (n - 1))
-
-
