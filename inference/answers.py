@@ -1,4 +1,4 @@
-"""From logits to output columns: class, score and probabilities, or a number. numpy only, so every backend shares it."""
+"""From logits to output columns: class, score and probabilities, or a number. In numpy, for every backend."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Answers:
         """Each payload's own rows, or why it has none. Rows beyond the payloads' are padding."""
         rows = sum(payload.rows for payload in payloads)
         wide = self._shaped(logits, rows)
-        finite = np.isfinite(wide).all(axis=1)
+        finite = np.logical_and.reduce(np.isfinite(wide), axis=1)
         if not finite.all():
             wide = np.where(finite[:, None], wide, 0.0)
         columns = self._columns(wide)
@@ -57,7 +57,7 @@ class Answers:
         )  # one logit for two classes: that of the positive one
         if len(wide) != rows or (wide.shape[1] != self._width and not single):
             raise LoadError(
-                f"the model gave an array of shape {list(logits.shape)} for {rows} rows; [{rows}, {self._width}] is wanted"
+                f"the model gave an array of shape {list(logits.shape)}; [{rows}, {self._width}] is wanted"
             )
         return wide
 
@@ -65,10 +65,7 @@ class Answers:
         return {self._name: wide[:, 0].tolist()}
 
     def _binary(self, wide: NDArray[np.float64]) -> Outputs:
-        if wide.shape[1] == 1:
-            margin = wide[:, 0]
-        else:
-            margin = wide[:, self._positive] - wide[:, 1 - self._positive]
+        margin = wide[:, self._positive] - wide[:, 1 - self._positive] if wide.shape[1] > 1 else wide[:, 0]
         scores = _sigmoid(margin).tolist()
         positive, negative = self._classes[self._positive], self._classes[1 - self._positive]
         threshold = self._threshold

@@ -1,7 +1,7 @@
 """What a backend is: a class that loads a model version, and the table that lists them.
 
-Backends are heavy, so the table holds names, imported on first use. A backend from outside is named in `model.yaml` the same
-way: `backend: "package.module:Class"`.
+Backends are heavy, so the table holds names, imported on first use. A backend from outside is named in
+`model.yaml` the same way: `backend: "package.module:Class"`.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ class Inspected:
 
 
 class Model(Protocol):
-    """A loaded model version. `check` runs on the event loop, `prepare` on a side thread, the rest on the engine thread.
+    """A loaded model version.
 
-    Promises, held by the contract tests: n answers for n payloads, in order, and the same in a batch as alone.
+    `check` and `parts` run on the event loop, `prepare` on a side thread, the rest on the engine thread.
+    Promises, held by the contract tests: n answers for n payloads, in order, the same in a batch as alone.
     """
 
     bucketed: bool  # rows have lengths: batches are made of neighbours in length
@@ -102,7 +103,7 @@ class Model(Protocol):
 
 
 def backend(name: str) -> type[Model]:
-    """The class of a backend. Raises `SpecError` for a name that is none, `LoadError` where its package is missing."""
+    """The class of a backend. Raises `SpecError` for no such name, `LoadError` where a package is missing."""
     place = BACKENDS.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:

@@ -1,4 +1,4 @@
-"""A batch on its way through a model: launched, finished, and one outcome for each piece of work, whatever happens."""
+"""A batch on its way through a model: launched, finished, one outcome for each piece of work in any case."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inference.work import Work
 log = logging.getLogger(__name__)
 
 RETRY_UP_TO = 8
-"""A failing batch of so many pieces or fewer runs once more, piece by piece, so that a bad one fails alone."""
+"""A failing batch of so many pieces or fewer runs once more, one by one, so that a bad one fails alone."""
 
 Outcome = Outputs | InferenceError
 

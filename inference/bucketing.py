@@ -34,7 +34,7 @@ class Block(Protocol):
 
 
 def choose(blocks: Sequence[Block], room: Room) -> list[int]:
-    """Places of the blocks that run now: the first always, then those nearest to its length that fit with it."""
+    """Places of the blocks that run now: the first, and those nearest to its length that fit with it."""
     first = blocks[0]
     order = sorted(range(1, len(blocks)), key=lambda place: abs(blocks[place].length - first.length))
     chosen, rows, tokens, longest = [0], first.rows, first.units, first.length

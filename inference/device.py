@@ -1,4 +1,4 @@
-"""The device that models run on, and what memory it has. Thin: torch is imported only when a device is asked for."""
+"""The device that models run on, and its memory. Thin: torch is imported only when it is needed."""
 
 from __future__ import annotations
 

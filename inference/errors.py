@@ -69,7 +69,10 @@ class SpecError(RepositoryError):
 
 
 class RefusedFileError(RepositoryError):
-    """A file that would run code when loaded, or that lies outside the folder. The message says how to convert it."""
+    """A file that would run code when loaded, or that lies outside the folder.
+
+    The message says how to convert it.
+    """
 
 
 class VersionExistsError(RepositoryError):

@@ -1,7 +1,7 @@
 """Whose turn it is: strict priority between lanes, deficit round robin over keys within one.
 
-Shreedhar and Varghese, "Efficient fair queuing using deficit round robin", 1995. Credit is counted in units (rows or
-tokens), never in requests: else the key with the largest blocks wins.
+Shreedhar and Varghese, "Efficient fair queuing using deficit round robin", 1995. Credit is counted in units
+(rows or tokens), never in requests: else the key with the largest blocks wins.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from inference.work import Work
 
 
 class Lanes:
-    """All work that waits for one model. Work whose future is done is dropped when it is met, not searched for."""
+    """All work that waits for one model.
+
+    Work whose future is done is dropped when it is met, not searched for.
+    """
 
     def __init__(self, *, quantum: int) -> None:
         self._quantum = quantum
@@ -72,7 +75,10 @@ class _Lane:
         return line
 
     def take(self, taken: list[Work], rows: int) -> int:
-        """Move work of up to `rows` rows into `taken`. Returns the rows still free; none when the next did not fit."""
+        """Move work of up to `rows` rows into `taken`.
+
+        Returns the rows still free; none when the next did not fit.
+        """
         while self._turns:
             key = self._turns[0]
             line = self.lines[key]

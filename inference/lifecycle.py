@@ -5,12 +5,15 @@ PENDING → LOADING → WARMING → READY → DRAINING → UNLOADED, or FAILED
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from inference.manifest import Manifest
 from inference.queues import Counts
+from inference.runners import Inline
+from inference.served import Served
 
 
 class State(StrEnum):
@@ -43,3 +46,48 @@ class ModelState:
     in_flight: int = 0  # batches
     eta_s: float = 0.0  # how long a request that came now would wait
     counts: Counts = field(default_factory=Counts)
+
+
+@dataclass(slots=True, kw_only=True)
+class Version:
+    """What the engine knows of one version."""
+
+    name: str
+    version: str
+    manifest: Manifest | None = None
+    state: State = State.PENDING
+    reason: str | None = None
+    served: Served | None = None
+    loaded_at: datetime | None = None
+    asked_for: bool = False  # somebody loaded it by name: a newer version does not replace it
+    loading: asyncio.Task[None] | None = None
+
+    def seen(self, device: str | None, *, current: Served | None) -> ModelState:
+        """As others may see it. `current` is what a request without a version gets."""
+        served = self.served
+        if served is None:
+            return ModelState(
+                name=self.name,
+                version=self.version,
+                state=self.state,
+                current=False,
+                reason=self.reason,
+                manifest=self.manifest,
+            )
+        stuck = served.queue.stuck
+        return ModelState(
+            name=self.name,
+            version=self.version,
+            state=State.FAILED if stuck else self.state,
+            current=served is current,
+            reason="unhealthy: a batch does not return" if stuck else self.reason,
+            manifest=self.manifest,
+            loaded_at=self.loaded_at,
+            memory_bytes=served.model.memory_bytes,
+            inline=isinstance(served.queue.runner, Inline),
+            device=device,
+            waiting_rows=served.waiting_rows,
+            in_flight=served.queue.in_flight,
+            eta_s=served.queue.eta_s(),
+            counts=served.queue.counts,
+        )

@@ -1,10 +1,11 @@
-"""Tokenising off the event loop: one or two side threads, each taking all texts that have come since its last job."""
+"""Tokenising off the event loop: two side threads, each of which takes all texts that have come meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from inference.backend import Model, Payload
 from inference.errors import EngineError, InferenceError
@@ -52,7 +53,7 @@ class Preparing:
             payloads = [payload for payload, _ in job]
             futures = [future for _, future in job]
             running = self._loop.run_in_executor(self._threads, self._model.prepare, payloads)
-            running.add_done_callback(lambda done, futures=futures: self._done(done, futures))
+            running.add_done_callback(partial(self._done, futures))
 
     def _next_job(self) -> list[tuple[Payload, asyncio.Future[Payload]]]:
         job: list[tuple[Payload, asyncio.Future[Payload]]] = []
@@ -65,7 +66,7 @@ class Preparing:
             rows += payload.rows
         return job
 
-    def _done(self, done: asyncio.Future[list[Payload]], futures: list[asyncio.Future[Payload]]) -> None:
+    def _done(self, futures: list[asyncio.Future[Payload]], done: asyncio.Future[list[Payload]]) -> None:
         self._jobs -= 1
         self._pump()
         error = _error(done)

@@ -1,7 +1,9 @@
-"""One model's queue: admission, fair order, deadlines, delivery. Lives on the event loop, so it needs no locks.
+"""One model's queue: admission, fair order, deadlines, delivery.
 
-Work-conserving: when the runner has a free slot and anything waits, a batch leaves. There is no timer that waits for more;
-batches grow by themselves while the device is busy.
+Lives on the event loop, so it needs no locks.
+
+Work-conserving: when the runner has a free slot and anything waits, a batch leaves. There is no timer that
+waits for more; batches grow by themselves while the device is busy.
 """
 
 from __future__ import annotations
@@ -55,7 +57,6 @@ class ModelQueue:
         *,
         now: Callable[[], float],
         stuck_s: float = 60.0,
-        fallback: Runner | None = None,
     ) -> None:
         self.runner = runner
         self.counts = Counts()
@@ -70,9 +71,8 @@ class ModelQueue:
         self._lanes = Lanes(quantum=max(1, self._units_per_batch // 16))
         self._now = now
         self._stuck_s = stuck_s
-        self._fallback = fallback  # where batches go once they are too slow for where they run now
         self._slow_s = 2e-6 * limits.inline_below_us
-        self._small: list[float] = []  # seconds of small batches, while there is a fallback
+        self._small: list[float] = []  # seconds of small batches, while the runner is for fast models
         self._loop = asyncio.get_running_loop()
         self._units = 0  # waiting
         self._dead = 0  # done, but still in the lanes
@@ -269,16 +269,16 @@ class ModelQueue:
         self.counts.retried += batch.retried
         self._durations.append(batch.seconds)
         self.cost.fit(batch.units, batch.busy_s)
-        if self._fallback is not None and batch.rows <= _SMALL_ROWS:
-            self._compare(self._fallback, batch.seconds)
+        if self.runner.for_slower is not None and batch.rows <= _SMALL_ROWS:
+            self._compare(self.runner.for_slower, batch.seconds)
 
-    def _compare(self, fallback: Runner, seconds: float) -> None:
+    def _compare(self, for_slower: Runner, seconds: float) -> None:
         """Leave the event loop when the median forward has become twice as slow as a model there may be."""
         self._small.append(seconds)
         if len(self._small) < _COMPARED:
             return
         if sorted(self._small)[_COMPARED // 2] > self._slow_s:
-            self.runner, self._fallback = fallback, None
+            self.runner = for_slower
         self._small.clear()
 
     def _watch(self, batch: Batch, now: float) -> float | None:

@@ -1,7 +1,7 @@
 """The model repository: `<root>/<model>/<version>/` with the version's files and its `manifest.json`.
 
-Light: reading it imports no torch, for the monitor process reads it too. Only `add` loads a backend, to see that the
-model can be loaded before it is recorded.
+Light: reading it imports no torch, for the monitor process reads it too. Only `add` loads a backend, to see
+that the model can be loaded before it is recorded.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Repository:
         return self.root / name / version
 
     def reference_path(self, name: str, version: str) -> Path:
-        """Where the monitors keep what this version's traffic is compared with. Not one of its hashed files."""
+        """Where the monitors keep what traffic is compared with. Not one of the hashed files."""
         return self.folder(name, version) / REFERENCE
 
     def verify(self, manifest: Manifest) -> None:
@@ -131,7 +131,7 @@ class Repository:
         earlier = self.manifest(manifest.name, manifest.version)
         if earlier.model_copy(update={"added_at": manifest.added_at}) != manifest:
             raise VersionExistsError(
-                f"{manifest.name} {manifest.version} was added before with other content; give this one a new version"
+                f"{manifest.name} {manifest.version} was added with other content; give this a new version"
             )
         return earlier
 

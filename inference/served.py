@@ -47,9 +47,10 @@ class Served:
         priority: int = 0,
         deadline_s: float | None = None,
     ) -> Inference:
-        """Check and answer. `deadline_s` counts from now and can only shorten the model's own; lower priorities go first.
+        """Check and answer. Lower priorities go first.
 
-        Cancelling the awaiting task frees the place in the queue.
+        `deadline_s` counts from now and can only shorten the model's own. Cancelling the awaiting task frees
+        the place in the queue.
         """
         return await self.run(
             self.model.check(columns, rows), key=key, priority=priority, deadline_s=deadline_s
@@ -82,11 +83,17 @@ class Served:
             self.queue.forget(works[0])
             raise
 
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for an answer."""
+        return not self.waiting_rows and self.queue.idle
+
     def close(self, error: InferenceError) -> None:
-        """Fail whoever waits."""
+        """Fail whoever waits, and give the memory back."""
         if self._preparing is not None:
             self._preparing.close(error)
         self.queue.close(error)
+        self.model.close()
 
     async def _prepared(self, preparing: Preparing, payload: Payload) -> Payload:
         waiting = self.waiting_rows
@@ -100,7 +107,10 @@ class Served:
         return await preparing.prepare(payload)
 
     async def _joined(self, works: Sequence[Work], payload: Payload) -> Inference:
-        """The answer to a request that was cut into parts. Fails with the first part that does, and takes the rest back."""
+        """The answer to a request that was cut into parts.
+
+        Fails with the first that does; the rest is taken back.
+        """
         try:
             for work in works:
                 self.queue.submit(work)

@@ -1,13 +1,14 @@
 """The signature check: a request's columns become arrays, or an error that names column and row.
 
-The straight road takes all numbers of a request through numpy at once. Anything odd (a missing value, a wrong type, a
-number too large) leaves it for the slow road, which goes value by value and either mends it or says what is wrong.
+The straight road takes all numbers of a request through numpy at once. Anything odd (a missing value, a wrong
+type, a number too large) leaves it for the slow road, which goes value by value and either mends it or says
+what is wrong.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NoReturn
@@ -43,9 +44,7 @@ class TableSignature:
         self._mean = np.array([column.mean for column in self._numbers])
         self._std = np.array([column.std for column in self._numbers])
         self._codes = tuple(
-            (column.name, _codes(column))
-            for column in manifest.inputs
-            if isinstance(column, CategoryInput | BooleanInput)
+            _Codes(column) for column in manifest.inputs if isinstance(column, CategoryInput | BooleanInput)
         )
         self._optional = {
             column.name
@@ -87,7 +86,7 @@ class TableSignature:
     def _coded(self, columns: Columns, rows: int) -> NDArray[np.int64]:
         if not self._codes:
             return np.empty((rows, 0), dtype=np.int64)
-        return np.array([codes(columns[name]) for name, codes in self._codes], dtype=np.int64).T
+        return np.array([codes.of(columns[codes.name]) for codes in self._codes], dtype=np.int64).T
 
     def _refuse_numbers(self, columns: Columns, rows: int) -> NoReturn:
         for column in self._numbers:
@@ -137,20 +136,20 @@ def table_parts(payload: Payload, max_rows: int) -> list[Payload]:
 def check_shape(
     columns: Columns, rows: int, names: Sequence[str], optional: set[str], max_rows: int
 ) -> Columns:
-    """The columns, with every optional one present. Raises `InvalidInputError` where names or lengths do not fit."""
+    """The columns, with every optional one present. Raises `InvalidInputError`."""
     if not 1 <= rows <= max_rows:
         raise InvalidInputError(f"a request holds 1 to {max_rows} rows, this one {rows}")
     if columns.keys() != set(names):
         unknown = [name for name in columns if name not in names]
         if unknown:
             raise InvalidInputError(
-                f"input '{unknown[0][:80]}' is unknown; the model takes {', '.join(names)}", column=unknown[0]
+                f"input '{unknown[0][:80]}' is unknown; the model takes {_few(names)}", column=unknown[0]
             )
         absent = [name for name in names if name not in columns]
         required = [name for name in absent if name not in optional]
         if required:
             raise InvalidInputError(
-                f"input '{required[0]}' is absent; the model takes {', '.join(names)}", column=required[0]
+                f"input '{required[0]}' is absent; the model takes {_few(names)}", column=required[0]
             )
         columns = {**columns, **{name: [None] * rows for name in absent}}
     for name in names:
@@ -162,38 +161,36 @@ def check_shape(
     return columns
 
 
-def _codes(column: CategoryInput | BooleanInput) -> Callable[[Sequence[Value]], list[int]]:
-    """How a column's values become places in its list of categories."""
-    if isinstance(column, BooleanInput):
-        places: dict[object, int] = {False: 0, True: 1}
-        strict = {bool}
-    else:
-        places = {category: place for place, category in enumerate(column.categories)}
-        strict = {type(category) for category in column.categories}
-    unseen = column.unseen if isinstance(column, CategoryInput) else None
+class _Codes:
+    """How one column's values become places in its list of categories."""
 
-    def code(row: int, value: Value) -> int:
-        if value is None:
-            if column.missing is None:
-                raise _wrong(column.name, row, "a value is missing", "send one")
-            return places[column.missing]
-        if type(value) in strict and value in places:
-            return places[value]
-        if unseen is not None and isinstance(value, str | int):
-            return places[unseen]
-        if isinstance(column, BooleanInput):
-            raise _wrong(column.name, row, f"{_said(value)} came", "true or false is wanted")
-        raise _wrong(column.name, row, f"{_said(value)} is not a known category", _listed(column.categories))
+    def __init__(self, column: CategoryInput | BooleanInput) -> None:
+        self.name = column.name
+        self._listed = column.categories if isinstance(column, CategoryInput) else (False, True)
+        self._places: dict[Value, int] = {category: place for place, category in enumerate(self._listed)}
+        self._types = {type(category) for category in self._listed}  # for Python, True == 1 == 1.0
+        self._missing = column.missing
+        self._unseen = column.unseen if isinstance(column, CategoryInput) else None
 
-    def codes(values: Sequence[Value]) -> list[int]:
-        if set(map(type, values)) <= strict:
+    def of(self, values: Sequence[Value]) -> list[int]:
+        """One place for each value. Raises `InvalidInputError`."""
+        if set(map(type, values)) <= self._types:
             try:
-                return [places[value] for value in values]
+                return [self._places[value] for value in values]
             except KeyError:
-                pass  # the slow road below says which
-        return [code(row, value) for row, value in enumerate(values)]
+                pass  # the slow road says which
+        return [self._one(row, value) for row, value in enumerate(values)]
 
-    return codes
+    def _one(self, row: int, value: Value) -> int:
+        if value is None:
+            if self._missing is None:
+                raise _wrong(self.name, row, "a value is missing", "send one")
+            return self._places[self._missing]
+        if not isinstance(value, list) and type(value) in self._types and value in self._places:
+            return self._places[value]
+        if self._unseen is not None and isinstance(value, str | int):
+            return self._places[self._unseen]
+        raise _wrong(self.name, row, f"{_said(value)} is not a known category", _known(self._listed))
 
 
 def _number(column: NumberInput, row: int, value: Value) -> float | int:
@@ -212,7 +209,7 @@ def _fits(column: NumberInput, row: int, value: Value) -> None:
         scaled = (float(number) - column.mean) / column.std
     except OverflowError:
         scaled = math.inf
-    if not math.isfinite(number if isinstance(number, float) else scaled):
+    if isinstance(number, float) and not math.isfinite(number):
         raise _wrong(column.name, row, f"{_short(number)} is not finite", "send a finite number")
     if abs(scaled) > _LARGEST:
         raise _wrong(
@@ -245,6 +242,10 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _listed(categories: Sequence[str | int]) -> str:
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _known(categories: Sequence[str | int]) -> str:
     shown = ", ".join(_short(category) for category in categories[:10])
     return f"known are {shown}" + (f" and {len(categories) - 10} more" if len(categories) > 10 else "")

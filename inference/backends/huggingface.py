@@ -1,4 +1,4 @@
-"""Text classification with a Hugging Face folder: safetensors weights, no code from the folder, batches of near length."""
+"""Text classification with a Hugging Face folder: safetensors weights, no code, batches of near length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from inference.backend import Inspected, Outputs, Payload, Source
 from inference.backends.tensors import Landing, tensor_bytes, to_device, use_threads
 from inference.bucketing import Room, cut
 from inference.errors import InferenceError, LoadError, RefusedFileError, SpecError
-from inference.manifest import ModelSpec, Outputs as OutputSpec, Task, TextInput
+from inference.manifest import ModelSpec, Task, TextInput
+from inference.manifest import Outputs as OutputSpec
 from inference.pickles import CONVERT, pickles
 from inference.signature import Columns, TextSignature
 
@@ -65,7 +66,7 @@ class HuggingFaceModel:
             spec = ModelSpec.model_validate({**spec.model_dump(), "outputs": outputs})
         if len(spec.outputs.classes) != len(classes) and not (len(classes) == 1 and spec.binary):
             raise SpecError(
-                f"outputs.classes names {len(spec.outputs.classes)} classes, config.json of the model {len(classes)}"
+                f"outputs.classes names {len(spec.outputs.classes)} classes, config.json {len(classes)}"
             )
         return Inspected(spec=spec, files=tuple(names))
 
@@ -193,7 +194,7 @@ def _read(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer, from files alone: no network, no pickle, no code of the folder."""
     import transformers  # noqa: PLC0415  a second and 100 MB: only where such a model is served
 
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     safe = {"trust_remote_code": False, "local_files_only": True}
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **safe)
@@ -201,11 +202,11 @@ def _read(folder: Path) -> tuple[Any, Any]:
             folder, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **safe)
-    except Exception as exc:  # noqa: BLE001  transformers raises of all kinds; whoever loads the model learns of it
+    except Exception as exc:  # transformers raises of all kinds; whoever loads the model learns of it
         raise LoadError(f"transformers cannot load it: {type(exc).__name__}: {exc}") from exc
     if report["missing_keys"]:
         raise LoadError(
-            f"the weights lack '{sorted(report['missing_keys'])[0]}': it is no finished text classifier; fine-tune it first"
+            f"the weights lack '{sorted(report['missing_keys'])[0]}': fine-tune it for classification first"
         )
     if not tokenizer.is_fast:
         raise LoadError("the tokenizer has no fast form; save the model with a tokenizer.json")

@@ -1,4 +1,4 @@
-"""From a class name and a safetensors file to a module with its weights, without running anything from the file."""
+"""From a class name and a safetensors file to a module with its weights. The file runs nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inference.manifest import TorchPart
 
 
 def module_class(part: TorchPart, code: Sequence[Path]) -> type[torch.nn.Module]:
-    """The operator's class. Folders of `code` are searched after what is installed, so they shadow nothing."""
+    """The operator's class. Folders of `code` are searched last, so they shadow nothing."""
     for folder in code:
         place = str(folder.resolve())
         if place not in sys.path:
@@ -25,11 +25,11 @@ def module_class(part: TorchPart, code: Sequence[Path]) -> type[torch.nn.Module]
     try:
         found = getattr(importlib.import_module(name), attribute, None)
     except ImportError as exc:
-        looked = ", ".join(map(str, code)) or "no folder"
+        looked = ", ".join(map(str, code)) or "none"
         raise LoadError(
-            f"torch.module: '{name}' cannot be imported ({exc}); name its folder in engine.code or --code ({looked} given)"
+            f"torch.module: '{name}' cannot be imported ({exc}); name its folder in engine.code ({looked})"
         ) from exc
-    except Exception as exc:  # noqa: BLE001  the operator's code runs on import; whoever loads it learns what it raised
+    except Exception as exc:  # the operator's code runs on import; whoever loads it learns what it raised
         raise LoadError(f"torch.module: importing '{name}' raised {type(exc).__name__}: {exc}") from exc
     if not (isinstance(found, type) and issubclass(found, torch.nn.Module)):
         raise LoadError(f"torch.module: '{name}' has no torch.nn.Module called '{attribute}'")
@@ -39,8 +39,9 @@ def module_class(part: TorchPart, code: Sequence[Path]) -> type[torch.nn.Module]
 def weighted(kind: type[torch.nn.Module], part: TorchPart, weights: Path) -> torch.nn.Module:
     """The module with the file's tensors in place.
 
-    Built on the meta device and assigned: 24-41 times less CPU than initialising and copying (engine.md), and the pages
-    stay mapped. A buffer that is in no file cannot be made so; then the module is built the ordinary way.
+    Built on the meta device and assigned: 24-41 times less CPU than initialising and copying (engine.md), and
+    the pages stay mapped. A buffer that is in no file cannot be made so; then the module is built the
+    ordinary way.
     """
     try:
         tensors = load_file(weights)
@@ -62,5 +63,5 @@ def weighted(kind: type[torch.nn.Module], part: TorchPart, weights: Path) -> tor
 def _built(kind: type[torch.nn.Module], part: TorchPart) -> torch.nn.Module:
     try:
         return kind(**part.args)
-    except Exception as exc:  # noqa: BLE001  the operator's code; whoever loads it learns what it raised
+    except Exception as exc:  # the operator's code; whoever loads it learns what it raised
         raise LoadError(f"torch.args: {part.module} raised {type(exc).__name__}: {exc}") from exc

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Landing:
-    """An answer that may still be computed: its copy to the host is under way, and `wait` gives it as an array."""
+    """An answer that may still be computed: its copy to the host is under way, and `wait` gives it."""
 
     __slots__ = ("_event", "_tensor")
 
@@ -19,13 +19,13 @@ class Landing:
         if kind == "cuda":
             landed = torch.empty(self._tensor.shape, dtype=torch.float32, pin_memory=True)
             self._tensor = landed.copy_(self._tensor, non_blocking=True)
-            self._event = torch.cuda.Event()
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record()
 
     def wait(self) -> NDArray[Any]:
         """The answer on the host. Waits on its own event and never on the device."""
         if self._event is not None:
-            self._event.synchronize()  # type: ignore[no-untyped-call]
+            self._event.synchronize()
         return self._tensor.cpu().numpy()
 
 

@@ -2,8 +2,8 @@
 
     forward(numbers: float32[B, n], categories: int64[B, m]) -> logits float32[B, classes]
 
-Raw values come in; scaling and category codes are in the manifest. The class is the operator's installed code, and the
-weights hold none.
+Raw values come in; scaling and category codes are in the manifest. The class is the operator's installed
+code, and the weights hold none.
 """
 
 from __future__ import annotations

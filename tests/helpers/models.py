@@ -1,4 +1,4 @@
-"""Small model folders, made on the spot without a network: what an operator would hand to `inferwatch models add`."""
+"""Small model folders, made on the spot without a network, as an operator would hand them to `models add`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import yaml
 CODE = Path(__file__).resolve().parents[2]
 """The folder from which `tests.helpers.nets:Net` can be imported: hand it over as `code`."""
 
-WORDS = (
-    "the a of to and in is it you that was for on are with as his they be at one have this from or had by hot word but what "
-    "some we can out other were all there when up use your how said an each she which do their time if will way about many "
-    "then them write would like so these her long make thing see him two has look more day could go come did number sound"
-).split()
+_TEXT = """
+the a of to and in is it you that was for on are with as his they be at one have this from or had by hot word
+but what some we can out other were all there when up use your how said an each she which do their time if
+will way about many then them write would like so these her long make thing see him two has look more day
+could go come did number sound
+"""
+WORDS = tuple(_TEXT.split())
 
 
 def mlp_folder(
@@ -31,7 +33,7 @@ def mlp_folder(
 
 def mixed_folder(folder: Path, *, name: str = "mixed", version: str = "1", **settings: Any) -> Path:
     """An MLP over two numbers, a category and a boolean."""
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {"name": "age", "type": "number", "mean": 40.0, "std": 10.0},
         {"name": "income", "type": "number", "mean": 30000.0, "std": 9000.0, "missing": 30000.0},
         {"name": "city", "type": "category", "categories": ["Berlin", "Paris", "Rome"], "unseen": "Rome"},
@@ -84,7 +86,7 @@ def bert_folder(
     layers: int = 2,
     **settings: Any,
 ) -> Path:
-    """A tiny BERT classifier of texts with a word tokenizer of its own. `hidden` and `layers` make it larger."""
+    """A tiny BERT classifier of texts with a tokenizer of its own. `hidden` and `layers` make it larger."""
     import torch  # noqa: PLC0415  as above
     from transformers import BertConfig, BertForSequenceClassification  # noqa: PLC0415  as above
 
@@ -146,9 +148,8 @@ def write_spec(folder: Path, spec: dict[str, Any]) -> Path:
 def _write_tokenizer(folder: Path, tokens: Sequence[str]) -> None:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415  as above
 
-    tokenizer = Tokenizer(
-        models.WordPiece({token: place for place, token in enumerate(tokens)}, unk_token="[UNK]")
-    )  # noqa: S106  a token of text
+    places = {token: place for place, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(places, unk_token="[UNK]"))  # noqa: S106  a token of text
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
