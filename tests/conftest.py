@@ -14,6 +14,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if "XDG_RUNTIME_DIR" not in os.environ:  # the PostgreSQL wheel warns on import without it
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="inferwatch-runtime-")
 
+pytest_plugins = ["tests.helpers.postgres"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -1,0 +1,270 @@
+"""Alerts, the memory of their rules, and the outbox: written in one transaction by the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from storage import dialects
+from storage.records import Alert, AlertStatus, Arm, Scope, Severity
+from storage.tables import alert as table
+from storage.tables import alert_state, outbox
+
+_CHUNK = 200
+_LONGEST_ERROR = 500
+
+
+class Delivery(StrEnum):
+    """What became of a message."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"  # refused for good, or tried for too long: a person has to look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """A rendered message to one recipient of one channel. Its id stays the same at every attempt."""
+
+    message_id: str
+    channel: str
+    recipient: str
+    body: bytes
+    made_at: datetime
+    next_at: datetime  # when it is to be tried
+    state: Delivery = Delivery.WAITING
+    attempts: int = 0
+    last_error: str | None = None
+
+
+def save_alerts(connection: Connection, alerts: Sequence[Alert], *, stored_at: datetime) -> None:
+    """Write alerts. The same episode (fingerprint, start) replaces what was there."""
+    rows = [_alert_row(alert, stored_at) for alert in alerts]
+    dialects.upsert(
+        connection,
+        table,
+        rows,
+        key=("fingerprint", "starts_at"),
+        replaced=("status", "severity", "summary", "updated_at", "ends_at", "replay", "stored_at"),
+    )
+
+
+def withdraw_alerts(connection: Connection, alerts: Sequence[Alert]) -> None:
+    """Forget pending alerts that came to nothing: nobody was told of them."""
+    for alert in alerts:
+        connection.execute(
+            sa.delete(table).where(
+                table.c.fingerprint == alert.fingerprint,
+                table.c.starts_at == alert.starts_at,
+                table.c.status == AlertStatus.PENDING.value,
+            )
+        )
+
+
+def open_alerts(
+    connection: Connection, *, model: str | None = None, version: str | None = None
+) -> list[Alert]:
+    """Alerts that are pending or firing, oldest first."""
+    statement = (
+        sa.select(table)
+        .where(table.c.status != AlertStatus.RESOLVED.value)
+        .order_by(table.c.starts_at, table.c.id)
+    )
+    if model is not None:
+        statement = statement.where(table.c.model == model)
+    if version is not None:
+        statement = statement.where(table.c.version == version)
+    return [alert_of(row) for row in connection.execute(statement)]
+
+
+def rule_states(connection: Connection, *, model: str, version: str) -> dict[str, bytes]:
+    """What the rules remember of a model version, by fingerprint."""
+    statement = sa.select(alert_state.c.fingerprint, alert_state.c.body).where(
+        alert_state.c.model == model, alert_state.c.version == version
+    )
+    return {fingerprint: bytes(body) for fingerprint, body in connection.execute(statement)}
+
+
+def save_rule_states(
+    connection: Connection, states: Mapping[str, bytes], *, model: str, version: str, updated_at: datetime
+) -> None:
+    """Write what the rules remember."""
+    rows = [
+        {
+            "fingerprint": fingerprint,
+            "model": model,
+            "version": version,
+            "body": body,
+            "updated_at": updated_at,
+        }
+        for fingerprint, body in sorted(states.items())
+    ]
+    dialects.upsert(connection, alert_state, rows, key=("fingerprint",), replaced=("body", "updated_at"))
+
+
+def delete_rule_states(connection: Connection, fingerprints: Collection[str]) -> None:
+    """Forget what need not be remembered any more."""
+    ordered = sorted(fingerprints)
+    for start in range(0, len(ordered), _CHUNK):
+        chunk = ordered[start : start + _CHUNK]
+        connection.execute(sa.delete(alert_state).where(alert_state.c.fingerprint.in_(chunk)))
+
+
+def add_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> None:
+    """Put messages into the outbox; one that is there stays as it is, so nothing is told twice."""
+    rows = [
+        {
+            "message_id": message.message_id,
+            "channel": message.channel,
+            "recipient": message.recipient,
+            "state": message.state.value,
+            "body": message.body,
+            "attempts": message.attempts,
+            "made_at": message.made_at,
+            "next_at": message.next_at,
+            "last_error": message.last_error or "",
+        }
+        for message in messages
+    ]
+    dialects.insert_new(connection, outbox, rows, key=("message_id", "channel", "recipient"))
+
+
+def due_messages(connection: Connection, now: datetime, *, limit: int) -> list[OutboxMessage]:
+    """Messages to send now, the longest due first."""
+    statement = (
+        sa.select(outbox)
+        .where(outbox.c.state == Delivery.WAITING.value, outbox.c.next_at <= now)
+        .order_by(outbox.c.next_at, outbox.c.message_id)
+        .limit(limit)
+    )
+    return [message_of(row) for row in connection.execute(statement)]
+
+
+def next_message_at(connection: Connection) -> datetime | None:
+    """When the next waiting message is due; None where none waits."""
+    at: datetime | None = connection.scalar(
+        sa.select(sa.func.min(outbox.c.next_at)).where(outbox.c.state == Delivery.WAITING.value)
+    )
+    return at
+
+
+def mark_sent(connection: Connection, message: OutboxMessage) -> None:
+    """The receiving server took it, with its final answer."""
+    _mark(
+        connection,
+        message,
+        {"state": Delivery.SENT.value, "attempts": message.attempts + 1, "last_error": ""},
+    )
+
+
+def mark_failed(connection: Connection, message: OutboxMessage, *, error: str, next_at: datetime) -> None:
+    """It did not go out; try it again at `next_at`."""
+    _mark(
+        connection,
+        message,
+        {"attempts": message.attempts + 1, "last_error": error[:_LONGEST_ERROR], "next_at": next_at},
+    )
+
+
+def mark_dead(connection: Connection, message: OutboxMessage, *, error: str) -> None:
+    """It will never go out: the recipient was refused for good, or the time for it is over."""
+    _mark(
+        connection,
+        message,
+        {
+            "state": Delivery.DEAD.value,
+            "attempts": message.attempts + 1,
+            "last_error": error[:_LONGEST_ERROR],
+        },
+    )
+
+
+def message_counts(connection: Connection) -> dict[Delivery, int]:
+    """How many messages stand where."""
+    statement = sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)
+    return {Delivery(state): n for state, n in connection.execute(statement)}
+
+
+def dead_messages(connection: Connection, *, limit: int = 20) -> list[OutboxMessage]:
+    """Messages that nobody got, newest first: the dashboard shows them in a banner."""
+    statement = (
+        sa.select(outbox)
+        .where(outbox.c.state == Delivery.DEAD.value)
+        .order_by(outbox.c.made_at.desc())
+        .limit(limit)
+    )
+    return [message_of(row) for row in connection.execute(statement)]
+
+
+def alert_of(row: Row[Any]) -> Alert:
+    """An alert from its row."""
+    return Alert(
+        fingerprint=row.fingerprint,
+        status=AlertStatus(row.status),
+        rule=row.rule,
+        severity=Severity(row.severity),
+        scope=Scope(model=row.model, version=row.version, arm=Arm(row.arm), slice=row.slice),
+        monitor=row.monitor,
+        metric=row.metric,
+        column=row.column or None,
+        summary=row.summary,
+        starts_at=row.starts_at,
+        updated_at=row.updated_at,
+        ends_at=row.ends_at,
+        replay=row.replay,
+    )
+
+
+def message_of(row: Row[Any]) -> OutboxMessage:
+    """A message from its row."""
+    return OutboxMessage(
+        message_id=row.message_id,
+        channel=row.channel,
+        recipient=row.recipient,
+        body=bytes(row.body),
+        made_at=row.made_at,
+        next_at=row.next_at,
+        state=Delivery(row.state),
+        attempts=row.attempts,
+        last_error=row.last_error or None,
+    )
+
+
+def _mark(connection: Connection, message: OutboxMessage, changes: Mapping[str, object]) -> None:
+    connection.execute(
+        sa.update(outbox)
+        .where(
+            outbox.c.message_id == message.message_id,
+            outbox.c.channel == message.channel,
+            outbox.c.recipient == message.recipient,
+        )
+        .values(**changes)
+    )
+
+
+def _alert_row(alert: Alert, stored_at: datetime) -> dict[str, object]:
+    return {
+        "fingerprint": alert.fingerprint,
+        "starts_at": alert.starts_at,
+        "status": alert.status.value,
+        "rule": alert.rule,
+        "severity": alert.severity.value,
+        "model": alert.scope.model,
+        "version": alert.scope.version,
+        "arm": alert.scope.arm.value,
+        "slice": alert.scope.slice,
+        "monitor": alert.monitor,
+        "metric": alert.metric,
+        "column": alert.column or "",
+        "summary": alert.summary,
+        "updated_at": alert.updated_at,
+        "ends_at": alert.ends_at,
+        "replay": alert.replay,
+        "stored_at": stored_at,
+    }

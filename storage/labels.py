@@ -1,0 +1,259 @@
+"""Labels that came, the winner for each row, and those that still wait for their event.
+
+Of two labels of one row the later one wins (`labelled_at`, then place): every order of arrival ends the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage import dialects
+from storage.records import EventId
+from storage.tables import app_event, label, label_refused, label_waiting
+
+LabelValue = str | int | float | bool
+
+_LONGEST_ID = 200
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """The label of one row of one event."""
+
+    event: EventId
+    row: int
+    value: LabelValue
+    labelled_at: datetime
+    place: EventId  # where the label itself lies: decides between two of the same time
+    conflict: bool = False  # two labels of this row disagree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingLabel:
+    """A label whose event is not known yet."""
+
+    place: EventId
+    tenant: str | None
+    event: str  # an event id, or the app's own id
+    row: int
+    value: LabelValue
+    labelled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a new label changes."""
+
+    winner: Label
+    before: LabelValue | None  # what was believed until now
+    conflict: bool  # whether this label is the first to disagree
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything has to be counted anew."""
+        return self.conflict or self.before is None or self.before != self.winner.value
+
+
+def settle(held: Label | None, new: Label) -> Settled:
+    """Decide between the label that a row has and a new one."""
+    if held is None:
+        return Settled(winner=new, before=None, conflict=False)
+    disagree = not same_value(held.value, new.value)
+    later = (new.labelled_at, new.place) > (held.labelled_at, held.place)
+    winner = new if later else held
+    return Settled(
+        winner=Label(
+            event=winner.event,
+            row=winner.row,
+            value=winner.value,
+            labelled_at=winner.labelled_at,
+            place=winner.place,
+            conflict=held.conflict or disagree,
+        ),
+        before=held.value,
+        conflict=disagree and not held.conflict,
+    )
+
+
+def same_value(one: LabelValue, other: LabelValue) -> bool:
+    """Equal, where `true`, `1` and `"1"` are three values."""
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def labels_of(connection: Connection, events: Collection[EventId]) -> dict[tuple[EventId, int], Label]:
+    """The winning labels of these events, by event and row."""
+    found: dict[tuple[EventId, int], Label] = {}
+    for chunk in _chunks([str(event) for event in events]):
+        for row in connection.execute(sa.select(label).where(label.c.event.in_(chunk))):
+            event = EventId.parse(row.event)
+            found[event, row.row] = Label(
+                event=event,
+                row=row.row,
+                value=_value(row.value),
+                labelled_at=row.labelled_at,
+                place=EventId.parse(row.place),
+                conflict=row.conflict,
+            )
+    return found
+
+
+def store_labels(connection: Connection, winners: Iterable[Label], *, stored_at: datetime) -> None:
+    """Write the winners, over those that they replace."""
+    rows = [
+        {
+            "event": str(each.event),
+            "row": each.row,
+            "value": _VALUES.encode(each.value),
+            "labelled_at": each.labelled_at,
+            "place": str(each.place),
+            "conflict": each.conflict,
+            "stored_at": stored_at,
+        }
+        for each in sorted(winners, key=lambda each: (str(each.event), each.row))
+    ]
+    dialects.upsert(
+        connection,
+        label,
+        rows,
+        key=("event", "row"),
+        replaced=("value", "labelled_at", "place", "conflict", "stored_at"),
+    )
+
+
+def remember_app_ids(
+    connection: Connection, ids: Iterable[tuple[str | None, str, EventId]], *, stored_at: datetime
+) -> None:
+    """Note (tenant, the app's own id, event). An id used before keeps leading to its first event."""
+    rows = [
+        {"tenant": tenant or "", "app_id": _short(app_id), "event": str(event), "stored_at": stored_at}
+        for tenant, app_id, event in sorted(ids, key=lambda each: (each[0] or "", each[1], each[2]))
+    ]
+    dialects.insert_new(connection, app_event, rows, key=("tenant", "app_id"))
+
+
+def find_app_ids(
+    connection: Connection, ids: Collection[tuple[str | None, str]]
+) -> dict[tuple[str | None, str], EventId]:
+    """The events behind (tenant, the app's own id), of those that are known."""
+    by_short = {(tenant or "", _short(app_id)): (tenant, app_id) for tenant, app_id in ids}
+    found: dict[tuple[str | None, str], EventId] = {}
+    for chunk in _chunks(sorted({app_id for _, app_id in by_short})):
+        statement = sa.select(app_event.c.tenant, app_event.c.app_id, app_event.c.event)
+        for tenant, app_id, event in connection.execute(statement.where(app_event.c.app_id.in_(chunk))):
+            asked = by_short.get((tenant, app_id))
+            if asked is not None:
+                found[asked] = EventId.parse(event)
+    return found
+
+
+def add_waiting(
+    connection: Connection, items: Sequence[WaitingLabel], *, stored_at: datetime, most: int
+) -> int:
+    """Let labels wait for their events, `most` in all. Returns how many found no place; those are counted."""
+    held = waiting_count(connection)
+    taken = items[: max(0, most - held)]
+    rows = [
+        {
+            "place": str(item.place),
+            "tenant": item.tenant or "",
+            "event": _short(item.event),
+            "row": item.row,
+            "value": _VALUES.encode(item.value),
+            "labelled_at": item.labelled_at,
+            "stored_at": stored_at,
+        }
+        for item in taken
+    ]
+    dialects.insert_new(connection, label_waiting, rows, key=("place",))
+    refused = len(items) - len(taken)
+    if refused:
+        refuse_labels(connection, "no_place_to_wait", refused)
+    return refused
+
+
+def waiting_for(connection: Connection, ids: Collection[str]) -> list[WaitingLabel]:
+    """The labels that wait for events with these ids (event ids or the apps' own)."""
+    found: list[WaitingLabel] = []
+    for chunk in _chunks(sorted({_short(each) for each in ids})):
+        found += _waiting(connection, sa.select(label_waiting).where(label_waiting.c.event.in_(chunk)))
+    return found
+
+
+def waiting_since(connection: Connection, *, after: EventId | None, limit: int) -> list[WaitingLabel]:
+    """All waiting labels, page by page in the order of their places, to try them again."""
+    statement = sa.select(label_waiting).order_by(label_waiting.c.place).limit(limit)
+    if after is not None:
+        statement = statement.where(label_waiting.c.place > str(after))
+    return _waiting(connection, statement)
+
+
+def remove_waiting(connection: Connection, places: Collection[EventId]) -> int:
+    """Labels that wait no more. Returns how many there were: 0 means that another worker was quicker."""
+    removed = 0
+    for chunk in _chunks(sorted(str(place) for place in places)):
+        removed += connection.execute(
+            sa.delete(label_waiting).where(label_waiting.c.place.in_(chunk))
+        ).rowcount
+    return removed
+
+
+def waiting_count(connection: Connection) -> int:
+    """How many labels wait."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(label_waiting)) or 0
+
+
+def refuse_labels(connection: Connection, reason: str, n: int) -> None:
+    """Count labels that were given up, by a short reason."""
+    statement = dialects.insert(connection, label_refused).values(reason=reason, n=n)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["reason"], set_={"n": label_refused.c.n + statement.excluded.n}
+        )
+    )
+
+
+def refused_labels(connection: Connection) -> dict[str, int]:
+    """How many labels were given up, by reason."""
+    return {row.reason: row.n for row in connection.execute(sa.select(label_refused))}
+
+
+_VALUES = msgspec.msgpack.Encoder()
+_VALUE = msgspec.msgpack.Decoder(str | int | float | bool)
+
+
+def _value(packed: bytes) -> LabelValue:
+    value: LabelValue = _VALUE.decode(packed)
+    return value
+
+
+def _waiting(connection: Connection, statement: sa.Select[tuple[object, ...]]) -> list[WaitingLabel]:
+    return [
+        WaitingLabel(
+            place=EventId.parse(row.place),
+            tenant=row.tenant or None,
+            event=row.event,
+            row=row.row,
+            value=_value(row.value),
+            labelled_at=row.labelled_at,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def _short(text: str) -> str:
+    """An id that fits into an index, whatever an app calls its requests."""
+    if len(text) <= _LONGEST_ID and "\0" not in text:
+        return text
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _chunks(items: Sequence[str]) -> list[Sequence[str]]:
+    return [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]

