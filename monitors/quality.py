@@ -7,7 +7,7 @@ outputs over the rows that were answered.
 A share is healthy up to the reference's own, plus a tolerance: a harmless share, twice the standard error of
 the reference's rate, and ten rows of the reference (in m rows the range of a column is not known better than
 that). It is breached if the exact binomial chance of so many rows, at the highest healthy share, is below
-`false_alarm`. Without a reference, values that the model has an answer for (a missing one that it replaces)
+`false_alarm`. Without a reference, empty texts and values that the model has an answer for (a missing one that it replaces)
 are shown and not judged.
 """
 
@@ -52,6 +52,7 @@ METRICS: dict[str, tuple[Cell, ...]] = {
 _OF_NUMBERS = ("missing_share", "wrong_type_share", "not_finite_share", "out_of_range_share")
 _OF_CATEGORIES = ("missing_share", "wrong_type_share", "unseen_share")
 _OF_TEXTS = ("missing_share", "wrong_type_share", "empty_share")
+_UNKNOWABLE = frozenset({"out_of_range_share", "empty_share"})  # without a reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ class Quality:
     def _upper(self, metric: str, column: WatchedColumn, then: Counts | None) -> float | None:
         """The highest healthy share. None: nothing is known of it."""
         if then is None or then[Cell.ROWS] == 0:
-            expected = metric == "out_of_range_share" or (metric == "missing_share" and column.stands_in)
+            expected = metric in _UNKNOWABLE or (metric == "missing_share" and column.stands_in)
             return None if expected else self.tolerance
         m = int(then[Cell.ROWS])
         share = _bad(metric, then) / m
