@@ -62,7 +62,7 @@ class Counting:
             yield CountingWrite(connection, self._log, self._clock)
 
     def retire(self, keep: Iterable[str]) -> None:
-        """Forget the read positions of all other monitors: one that runs no more would keep segments for ever."""
+        """Forget the positions of all others: a monitor that runs no more would keep segments for ever."""
         with self._database.write() as connection:
             connection.execute(sa.delete(cursor).where(cursor.c.monitor.not_in(sorted(keep))))
 

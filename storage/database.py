@@ -1,7 +1,7 @@
 """The way to SQL: one transaction at a time, to write or to read.
 
-One process writes a SQLite file, through one connection; on PostgreSQL many may. The dashboard and `GET /api/*`
-read only.
+One process writes a SQLite file, through one connection; on PostgreSQL many may. The dashboard and `GET
+/api/*` read only.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ SQLITE: ModuleType = _bundled or sqlite3
 _BUSY_MS = 10_000
 _POOL_TIMEOUT_S = 30.0
 _ADVISORY_LOCK = 0x1AFE_57A7  # any fixed number: held while tables are made
+_LABEL_LOCK = _ADVISORY_LOCK + 1  # held while labels are joined
 
 
 def sqlite_writer(url: URL) -> Engine:
@@ -96,6 +97,12 @@ def lock_for_migration(connection: Connection) -> None:
     """Let one process make the tables while others wait. On SQLite the transaction itself is that lock."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+
+
+def lock_for_labels(connection: Connection) -> None:
+    """Let one worker join labels while others wait: two labels of one row may lie in two partitions."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LABEL_LOCK)))
 
 
 def default_partitions(connection: Connection) -> int:

@@ -2,8 +2,8 @@
 
     length u32 │ crc32 u32 │ kind u8 │ at i64, µs UTC │ payload, `length` bytes of msgpack
 
-The CRC covers kind, time and payload. A frame that a crash cut short at the end of a file is a torn tail: it is cut.
-A frame with a wrong CRC is skipped and reading goes on at the next good one. Both are counted.
+The CRC covers kind, time and payload. A frame that a crash cut short at the end of a file is a torn tail:
+it is cut. A frame with a wrong CRC is skipped and reading goes on at the next good one. Both are counted.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _frame_at(view: memoryview, offset: int) -> Frame | None:
 
 
 def _next_good(view: memoryview, damaged: int) -> int | None:
-    """Where the next good frame begins. Tries the damaged one's length first: a payload may look like a frame."""
+    """Where the next good frame begins. The damaged length is tried first: a payload can look like frames."""
     if damaged + _HEADER.size <= len(view):
         following = damaged + _HEADER.size + _HEADER.unpack_from(view, damaged)[0]
         if following < len(view) and _frame_at(view, following) is not None:

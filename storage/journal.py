@@ -1,7 +1,8 @@
 """The journal: what a request costs is one append to a local file, before its answer leaves.
 
-After `append` returned, the bytes have left this process: `kill -9` loses nothing. A side thread syncs them to the
-disk every 50 ms and closes a file at 200 ms or 256 KiB; the shipper takes it from there. When idle it sleeps.
+After `append` returned, the bytes have left this process: `kill -9` loses nothing. A side thread syncs them
+to the disk every 50 ms and closes a file at 200 ms or 256 KiB; the shipper takes it from there. When idle
+it sleeps.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class _Held:
 
 
 class Journal:
-    """Appends records to the files of one producer. Safe to share between threads; one a process and folder."""
+    """Appends records to the files of one producer. Safe to share between threads."""
 
     def __init__(
         self, folder: Path, *, settings: JournalSettings, clock: Clock = utc_now, disk: Disk | None = None
@@ -187,7 +188,7 @@ class Journal:
 
     @property
     def accepting(self) -> bool:
-        """Whether an append would be written now. Ask before the work under policy `refuse`; `append` decides."""
+        """Whether an append would be written now. Ask before the work; `append` decides."""
         if self._failed_s is not None and self._disk.monotonic() - self._failed_s < _TRY_AGAIN_S:
             return False
         return self._unshipped_bytes() < self._settings.budget_bytes
@@ -391,7 +392,7 @@ class Journal:
         self._sync(file)  # outside the lock: appends go on
 
     def _sync(self, file: _File) -> None:
-        """Sync one file. After a failure its pages may be lost and a second try would lie: go on in a new file."""
+        """Sync one file. After a failure its pages may be lost, and a second try would lie: begin a new file."""
         try:
             self._disk.sync(file.descriptor)
         except OSError:

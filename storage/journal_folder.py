@@ -97,7 +97,7 @@ class ProducerFolder:
         return _tally(content) if len(content) >= _COUNTERS.size else Tally()
 
     def try_lock(self) -> int | None:
-        """Lock the folder; None: its gateway lives, or somebody else is mending it. Close the descriptor to unlock."""
+        """Lock the folder; None: its gateway lives, or somebody mends it. Close the descriptor to unlock."""
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,7 +107,7 @@ class ProducerFolder:
         return descriptor
 
     def recover(self) -> Recovery:
-        """Mend what a dead gateway left: cut torn tails, close files, count on from what is there. Hold the lock."""
+        """Mend what a dead gateway left: cut torn tails, close files, count on. Hold the lock."""
         torn_tails = damaged = newest = 0
         last = Tally()
         for file in self.files():
@@ -154,7 +154,7 @@ def producer_folders(journal: Path) -> list[ProducerFolder]:
 
 
 def take_folder(journal: Path) -> tuple[ProducerFolder, int]:
-    """A folder to write into, and its lock: one whose gateway is dead, else a new one. Raises `JournalError`."""
+    """A folder to write into and its lock: one whose gateway is dead, or a new one. Raises `JournalError`."""
     try:
         journal.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in producer_folders(journal):

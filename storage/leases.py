@@ -1,7 +1,8 @@
 """Who may do what only one worker may do at a time: count a partition, judge, send.
 
 A lease is timed by the database's clock, never by a host's. Every take-over adds one to its epoch, and each
-transaction made under it checks that epoch: a worker that was stopped past its lease and woken can write nothing.
+transaction made under it checks that epoch: a worker that was stopped past its lease and woken can write
+nothing.
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from storage import dialects
-from storage.records import Judgement
+from storage.records import Arm, Bounds, Judgement, Measurement, Scope, Window
 from storage.tables import measurement as table
 
 _KEY = ("model", "version", "arm", "slice", "monitor", "metric", "column", "start", "end")
@@ -30,6 +31,28 @@ def add_judgements(connection: Connection, judgements: Sequence[Judgement], *, j
     """Store what was measured. The same metric of the same window replaces what was there."""
     rows = [_row(judgement, judged_at) for judgement in judgements]
     dialects.upsert(connection, table, rows, key=_KEY, replaced=_REPLACED)
+
+
+def judgement_of(row: Row[Any]) -> Judgement:
+    """A judgement from its row."""
+    interval = None
+    if row.interval_low is not None and row.interval_high is not None:
+        interval = (row.interval_low, row.interval_high)
+    return Judgement(
+        monitor=row.monitor,
+        scope=Scope(model=row.model, version=row.version, arm=Arm(row.arm), slice=row.slice),
+        window=Window(start=row.start, end=row.end),
+        measurement=Measurement(
+            metric=row.metric,
+            column=row.column or None,
+            value=row.value,
+            interval=interval,
+            bounds=Bounds(lower=row.bound_lower, upper=row.bound_upper),
+            n=row.n,
+            significant=row.significant,
+        ),
+        replay=row.replay,
+    )
 
 
 def _row(judgement: Judgement, judged_at: datetime) -> dict[str, object]:

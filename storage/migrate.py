@@ -16,7 +16,7 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(connection: Connection, *, partitions: int | None) -> None:
-    """Make or upgrade the tables, in this connection's transaction. The number of partitions is fixed once."""
+    """Make or upgrade the tables in this connection's transaction. The number of partitions is fixed once."""
     dialects.lock_for_migration(connection)
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))

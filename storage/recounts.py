@@ -39,7 +39,7 @@ def recounts(connection: Connection, *, partition: int | None = None) -> list[Re
 
 
 def begin_recounts(connection: Connection, items: Sequence[Recount]) -> None:
-    """Put references into force. What an earlier time in force left behind is deleted, as it is counted again."""
+    """Put references into force. What an earlier time in force left is deleted: it is counted again."""
     for item in items:
         connection.execute(
             sa.delete(summary).where(

@@ -1,6 +1,7 @@
 """The segment log: one row a shipped journal file, numbered in each partition in the order of commits.
 
-The body is the file as it was, compressed: offsets and CRCs stay true, and an event id goes on naming its place.
+The body is the file as it was, compressed: offsets and CRCs stay true, and an event id goes on naming its
+place.
 """
 
 from __future__ import annotations
@@ -97,13 +98,13 @@ class SegmentLog:
             return self.store_many_in(connection, deliveries)
 
     def store_many_in(self, connection: Connection, deliveries: Sequence[Delivery]) -> int:
-        """The same in a transaction of the caller. Heads are locked in rising order, so that none waits in a ring."""
+        """The same in a transaction of the caller. Heads are locked in rising order, so no two wait in a ring."""
         count = len(_partitions(connection))
         ordered = sorted(deliveries, key=lambda each: partition_of(each.producer, each.number, count))
         return sum(self.store_in(connection, delivery) for delivery in ordered)
 
     def store_in(self, connection: Connection, delivery: Delivery) -> bool:
-        """Store one in the caller's transaction, partitions in rising order: each locks the head of its own."""
+        """Store one in the caller's transaction. Locks its partition's head: take them in rising order."""
         found = scan(delivery.raw)
         kept = [frame for frame in found.frames if frame.kind is not Kind.TALLY]
         if not kept and not found.damage.damaged and not found.damage.torn_bytes:

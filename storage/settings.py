@@ -62,7 +62,7 @@ class DatabaseSettings(BaseModel):
         default=None,
         ge=1,
         le=1024,
-        description="how many workers may count at once, fixed at the first start (1 on SQLite, 16 on PostgreSQL)",
+        description="how many workers may count at once; fixed at first start: 1 on SQLite, 16 on PostgreSQL",
     )
 
 

@@ -1,6 +1,7 @@
 """Moves closed journal files into the segment log, and removes each only after its COMMIT.
 
-If the outcome of a COMMIT is unknown, the file is still there and is shipped again; the log's unique key says no.
+If the outcome of a COMMIT is unknown, the file is still there and is shipped again; the log's unique key
+says no.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class ShipperStats:
 
 
 class Shipper:
-    """Ships all producers of one host. Run one a host: a second one would store nothing twice, but fail on files."""
+    """Ships all producers of one host. One runs on a host; a second would store nothing twice."""
 
     def __init__(self, folder: Path, log: SegmentLog, database: Database, *, clock: Clock = utc_now) -> None:
         self._folder = folder
@@ -58,7 +59,7 @@ class Shipper:
         self._shipped = self._repeated = self._torn_tails = self._damaged = 0
 
     def ship(self) -> int:
-        """One pass over all producers: returns how many segments the log took. Raises what the database raises."""
+        """One pass over all producers; returns how many segments were new. Raises what the database does."""
         taken = 0
         for folder in producer_folders(self._folder):
             self._tidy(folder)

@@ -1,4 +1,7 @@
-"""Which values of a slice are watched apart: the first so many, for good. So a row is in the same slice whenever it is counted."""
+"""Which values of a slice are watched apart: the first so many, for good.
+
+So a row is in the same slice whenever it is counted.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ def slice_values(connection: Connection, model: str, version: str) -> dict[str, 
     return {name: frozenset(values) for name, values in found.items()}
 
 
-def admit_slice_values(
+def admit_slice_values(  # noqa: PLR0913  # whose values, which, and how many
     connection: Connection, model: str, version: str, name: str, values: Sequence[str], *, most: int
 ) -> frozenset[str]:
-    """Admit new values in their order while there is room for `most` of them; returns all that are admitted now."""
+    """Admit new values in their order while there is room for `most`; returns all that are admitted now."""
     of_model = (model_version.c.model == model, model_version.c.version == version)
     connection.execute(
         sa.select(model_version.c.model).where(*of_model).with_for_update()

@@ -117,19 +117,19 @@ def delete_reference(connection: Connection, monitor: str, scope: Scope, referen
 
 def _held(connection: Connection, keys: Sequence[SummaryKey]) -> dict[SummaryKey, Summary]:
     wanted = sa.tuple_(*_KEY).in_([tuple(_row(key).values()) for key in keys])
-    return {
-        SummaryKey(
-            monitor=monitor,
-            scope=Scope(model=model, version=version, arm=Arm(arm), slice=slice_),
-            reference=reference or None,
-            start=start,
-            length_s=length_s,
-            partition=partition,
-        ): Summary.from_bytes(bytes(body))
-        for monitor, model, version, arm, slice_, reference, start, length_s, partition, body in connection.execute(
-            sa.select(*_KEY, table.c.body).where(wanted)
+    held = {}
+    for row in connection.execute(sa.select(*_KEY, table.c.body).where(wanted)).all():
+        scope = Scope(model=row.model, version=row.version, arm=Arm(row.arm), slice=row.slice)
+        key = SummaryKey(
+            monitor=row.monitor,
+            scope=scope,
+            reference=row.reference or None,
+            start=row.start,
+            length_s=row.length_s,
+            partition=row.partition,
         )
-    }
+        held[key] = Summary.from_bytes(bytes(row.body))
+    return held
 
 
 def _row(key: SummaryKey) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy Core. `migrations/` makes them; a test holds the two equal.
 
-Times are whole microseconds since 1970, so both databases order and compare them alike. A key's column that may be
-absent in the records (a reference, a tenant, a column's name) is "" here: a primary key cannot hold null.
+Times are whole microseconds since 1970, so both databases order and compare them alike. A key's column that
+may be absent in the records (a reference, a tenant, a column's name) is "" here: a primary key cannot hold
+null.
 """
 
 from __future__ import annotations

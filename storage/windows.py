@@ -1,7 +1,7 @@
 """Which windows are to be judged, or judged again, and the clock of each model.
 
-Counting raises a window's revision in the transaction that changed its summaries; judging notes the revision that it
-has seen.
+Counting raises a window's revision in the transaction that changed its summaries; judging notes the
+revision that it has seen.
 """
 
 from __future__ import annotations

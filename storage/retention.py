@@ -1,0 +1,129 @@
+"""Deletes what is old enough, in chunks, inside SQL: rows are never loaded, and no transaction is long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage import dialects
+from storage.accounts import passed_by_all
+from storage.alerts import Delivery
+from storage.database import Database
+from storage.labels import refuse_labels
+from storage.records import AlertStatus
+from storage.settings import RetentionSettings
+from storage.tables import (
+    alert,
+    app_event,
+    label,
+    label_waiting,
+    measurement,
+    model_clock,
+    outbox,
+    segment,
+    summary,
+)
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """How many rows went."""
+
+    segments: int
+    summaries: int
+    measurements: int
+    alerts: int
+    labels: int
+    waiting: int  # labels whose event never came
+
+
+def delete_old(database: Database, settings: RetentionSettings, now: datetime) -> Deleted:
+    """Delete all that is past its time. A segment that some monitor has not passed stays, however old."""
+    measured = now - timedelta(days=settings.measurements_days)
+    labelled = now - timedelta(days=settings.labels_days)
+    waited = now - timedelta(days=settings.waiting_days)
+    with database.read() as connection:
+        passed = passed_by_all(connection)
+    deleted = Deleted(
+        segments=sum(_repeat(database, _segments(partition, seq, now)) for partition, seq in passed.items()),
+        summaries=_repeat(database, _summaries(timedelta(days=settings.days_days))),
+        measurements=_repeat(database, _rows(measurement, measurement.c.judged_at < measured)),
+        alerts=_repeat(
+            database,
+            _rows(alert, sa.and_(alert.c.status == AlertStatus.RESOLVED.value, alert.c.stored_at < measured)),
+        )
+        + _repeat(
+            database,
+            _rows(outbox, sa.and_(outbox.c.state != Delivery.WAITING.value, outbox.c.made_at < measured)),
+        ),
+        labels=_repeat(database, _rows(label, label.c.stored_at < labelled))
+        + _repeat(database, _rows(app_event, app_event.c.stored_at < labelled)),
+        waiting=_repeat(database, _waiting(waited)),
+    )
+    with database.write() as connection:
+        dialects.give_space_back(connection)
+    return deleted
+
+
+def _repeat(database: Database, delete_some: Callable[[Connection], int]) -> int:
+    """Delete chunk by chunk, each in a transaction of its own, until nothing is left."""
+    total = 0
+    while True:
+        with database.write() as connection:
+            deleted = delete_some(connection)
+        total += deleted
+        if deleted < _CHUNK:
+            return total
+
+
+def _segments(partition: int, passed: int, now: datetime) -> Callable[[Connection], int]:
+    old = (
+        sa.select(segment.c.seq)
+        .where(segment.c.partition == partition, segment.c.seq <= passed, segment.c.retain_until < now)
+        .order_by(segment.c.seq)
+        .limit(_CHUNK)
+    )
+    statement = sa.delete(segment).where(
+        segment.c.partition == partition, segment.c.seq.in_(old.scalar_subquery())
+    )
+    return lambda connection: connection.execute(statement).rowcount
+
+
+def _summaries(kept: timedelta) -> Callable[[Connection], int]:
+    """By the model's own clock, as they were rolled up."""
+    age_us = kept // timedelta(microseconds=1)
+    newest_us = sa.type_coerce(model_clock.c.newest_at, sa.BigInteger)
+    of_model = sa.and_(model_clock.c.model == summary.c.model, model_clock.c.version == summary.c.version)
+    keys = tuple(summary.primary_key)
+    old = (
+        sa.select(*keys)
+        .join(model_clock, of_model)
+        .where(sa.type_coerce(summary.c.start, sa.BigInteger) < newest_us - age_us)
+        .limit(_CHUNK)
+    )
+    statement = sa.delete(summary).where(sa.tuple_(*keys).in_(old))
+    return lambda connection: connection.execute(statement).rowcount
+
+
+def _rows(table: sa.Table, old: sa.ColumnElement[bool]) -> Callable[[Connection], int]:
+    keys = tuple(table.primary_key)
+    statement = sa.delete(table).where(sa.tuple_(*keys).in_(sa.select(*keys).where(old).limit(_CHUNK)))
+    return lambda connection: connection.execute(statement).rowcount
+
+
+def _waiting(before: datetime) -> Callable[[Connection], int]:
+    delete_some = _rows(label_waiting, label_waiting.c.stored_at < before)
+
+    def give_up(connection: Connection) -> int:
+        given_up = delete_some(connection)
+        if given_up:
+            refuse_labels(connection, "event_never_came", given_up)
+        return given_up
+
+    return give_up
