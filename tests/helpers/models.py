@@ -25,10 +25,8 @@ def mlp_folder(
     folder: Path, *, name: str = "mlp", version: str = "1", numbers: int = 30, **settings: Any
 ) -> Path:
     """An MLP 30-64-64-2 over numbers x0, x1, … with a fixed seed. `settings` overrides keys of model.yaml."""
-    inputs = [{"name": f"x{place}", "type": "number"} for place in range(numbers)]
-    return torch_folder(
-        folder, name=name, version=version, inputs=inputs, args={"numbers": numbers}, **settings
-    )
+    settings.setdefault("inputs", [{"name": f"x{place}", "type": "number"} for place in range(numbers)])
+    return torch_folder(folder, name=name, version=version, args={"numbers": numbers}, **settings)
 
 
 def mixed_folder(folder: Path, *, name: str = "mixed", version: str = "1", **settings: Any) -> Path:
