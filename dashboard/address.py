@@ -1,0 +1,61 @@
+"""What was picked stays in the address of a page, so that a reload keeps it and a link shares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from dashboard.drifts import Choice
+
+_RESTS_ON_IT: Mapping[str, tuple[str, ...]] = {
+    "model": ("version", "arm", "slice", "from", "to", "column", "window"),
+    "version": ("arm", "slice", "from", "to", "window"),
+    "arm": ("slice", "window"),
+}
+"""What is asked anew when this is picked."""
+
+
+def current() -> dict[str, str]:
+    """What the address says now."""
+    return st.query_params.to_dict()
+
+
+def go(**picked: str) -> None:
+    """Write what was picked into the address."""
+    for name in picked:
+        for other in _RESTS_ON_IT.get(name, ()):
+            st.query_params.pop(other, None)
+    st.query_params.update(picked)
+
+
+def pick(label: str, name: str, choice: Choice, titles: Mapping[str, str] | None = None) -> None:
+    """A list to pick from. The address decides what it shows, and a pick changes the address."""
+    key = f"pick-{name}"
+    st.session_state[key] = choice.chosen
+    st.selectbox(
+        label,
+        list(choice.options),
+        key=key,
+        format_func=lambda name: (titles or {}).get(name, name),
+        on_change=lambda: go(**{name: st.session_state[key]}),
+        disabled=len(choice.options) < 2,
+    )
+
+
+def pick_span(label: str, stamps: Sequence[str], first: str, last: str) -> None:
+    """From when to when, by the windows that there are."""
+    key = "pick-span"
+    st.session_state[key] = (first, last)
+
+    def picked() -> None:
+        start, end = st.session_state[key]
+        go(**{"from": start, "to": end})
+
+    st.select_slider(
+        label,
+        stamps,
+        key=key,
+        format_func=lambda text: text.replace("T", " ").removesuffix(":00Z").removesuffix(" 00:00"),
+        on_change=picked,
+    )

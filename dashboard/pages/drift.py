@@ -1,0 +1,148 @@
+"""Which columns moved away from the reference, when, how far, and what they look like now."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import address, charts, words
+from dashboard.drifts import DriftView, drift
+from dashboard.reader import read
+from dashboard.states import State, breached_run, state_of
+from dashboard.tables import bin_table, measurement_table, show
+
+_STATISTICS = ("metric", "value", "interval low", "interval high", "lower bound", "upper bound", "n", "state")
+
+
+def page() -> None:
+    """The whole page."""
+    st.header("Drift", anchor=False)
+    view = read(lambda database: drift(database, address.current()))
+    if not view.model.options:
+        st.info("No model is known yet. Add one, then start everything:")
+        st.code("inferwatch models add FOLDER\ninferwatch up", language=None)
+        return
+    _pickers(view)
+    if view.unknown:
+        st.warning("The address of this page names something that is not there; here is what there is.")
+    if view.span is None:
+        _nothing_judged(view)
+        return
+    _map(view)
+    if view.picked is not None:
+        _column(view)
+
+
+def _pickers(view: DriftView) -> None:
+    with st.container(horizontal=True):
+        address.pick("Model", "model", view.model)
+        address.pick("Version", "version", view.version)
+        address.pick("Arm", "arm", view.arm)
+        address.pick("Slice", "slice", view.slice)
+    if view.span is not None and len(view.windows) > 1:
+        shown = [window for window in view.windows if view.span.start <= window.start < view.span.end]
+        stamps = list(dict.fromkeys(words.stamp(window.start) for window in view.windows))
+        address.pick_span(
+            "Windows, by their start (UTC)", stamps, words.stamp(shown[0].start), words.stamp(shown[-1].start)
+        )
+
+
+def _nothing_judged(view: DriftView) -> None:
+    if not view.has_reference:
+        st.info(
+            "This version has no reference, so there is nothing to compare its traffic with. Give it one:"
+        )
+        st.code(f"inferwatch reference set {view.model.chosen} --from FILE", language=None)
+        return
+    st.info(
+        "No window of this version has been judged for drift yet. A window is judged when it is over; "
+        "how long one is stands in `model.yaml`, under `window`."
+    )
+
+
+def _map(view: DriftView) -> None:
+    breached = {each.measurement.column for each in view.cells if each.measurement.breached}
+    st.caption(
+        f"{words.counted(len(breached), 'column', 'columns')} of {len(view.column.options)} breached in the windows "
+        "shown. Click a cell to look into it. The stronger its colour, the further the column moved; "
+        "marked !: further than its bound, and not by chance; marked ?: unknown."
+    )
+    st.altair_chart(
+        charts.heat_map(view.cells, view.column.options),
+        width="stretch",
+        key="heat-map",
+        on_select=_clicked,
+        selection_mode=charts.CELL,
+        alt="How far each column moved from the reference, by window; the tables below hold the numbers",
+    )
+
+
+def _clicked() -> None:
+    cells = st.session_state["heat-map"].selection.get(charts.CELL) or []
+    if cells:
+        address.go(column=str(cells[0]["column"]), window=str(cells[0]["window"]))
+
+
+def _column(view: DriftView) -> None:
+    with st.container(horizontal=True):
+        address.pick("Column", "column", view.column)
+        address.pick("Window", "window", view.window, _window_titles(view))
+    _since(view)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Reference and current", anchor=False)
+        _distribution(view)
+    with right:
+        st.subheader("Over time", anchor=False)
+        if view.picked is not None:
+            over_time = [each for each in view.cells if each.measurement.column == view.column.chosen]
+            st.altair_chart(charts.effect_over_time(over_time, view.picked), width="stretch")
+        st.subheader("Statistics of the window", anchor=False)
+        show(measurement_table(view.of_window), key="statistics", columns=_STATISTICS)
+        st.caption(
+            "`drift` decides: an effect above its bound that chance does not explain. "
+            "The others are for reading."
+        )
+    if view.distribution is not None:
+        with st.expander("Rows in each bin"):
+            show(bin_table(view.distribution), key="bins")
+    with st.expander("Everything about this column in the windows shown, as /api/measurements gives it"):
+        show(measurement_table(view.measured), key="measurements")
+
+
+def _since(view: DriftView) -> None:
+    """Since when it has been breached, up to the chosen window."""
+    deciding = view.deciding
+    run = breached_run(deciding)
+    now = state_of(deciding[-1].measurement) if deciding else State.UNKNOWN
+    if now is State.UNKNOWN:
+        st.warning("Unknown in this window: too few rows to say anything.", icon=":material/help:")
+    if run:
+        windows = words.counted(len(run), "window", "windows in a row")
+        st.error(f"Breached since {words.moment(run[0].start)} UTC: {windows}.", icon=":material/error:")
+    elif now is not State.UNKNOWN:
+        st.success("Not breached in this window.", icon=":material/check_circle:")
+    if view.alert is not None:
+        since = words.moment(view.alert.starts_at)
+        st.text(f"Alert {view.alert.status.value} since {since} UTC: {view.alert.summary}")
+
+
+def _distribution(view: DriftView) -> None:
+    found = view.distribution
+    if found is None:
+        st.info("The reference in force does not know this column, so there is nothing to lay over it.")
+        return
+    if not found.current_rows:
+        st.info("No rows of this window are kept in these bins: it had none, or they are being counted anew.")
+    st.altair_chart(charts.distribution_chart(found), width="stretch")
+    st.caption(f"{found.reference_rows:,} rows of the reference, {found.current_rows:,} of the window.")
+    st.text(f"Reference: {found.source}")
+
+
+def _window_titles(view: DriftView) -> dict[str, str]:
+    return {
+        words.stamp(each.window.start): words.span(each.window.start, each.window.end) for each in view.cells
+    }
+
+
+if __name__ == "__main__":
+    page()

@@ -1,0 +1,142 @@
+"""Is anything wrong, where, and since when: open alerts, every model version, and where every event is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import streamlit as st
+from storage.reading import Accounting
+
+from dashboard import words
+from dashboard.overviews import Overview, Trend, VersionRow, overview
+from dashboard.reader import read
+from dashboard.site import DRIFT
+from dashboard.states import State
+from dashboard.tables import alert_table, measurement_table, show
+from storage.clock import utc_now
+from storage.records import AlertStatus, Arm, Judgement
+
+REFRESH_S = 15
+_COLOURS: Mapping[State, Literal["green", "red", "gray", "blue"]] = {
+    State.OK: "green",
+    State.BREACHED: "red",
+    State.UNKNOWN: "gray",
+    State.UNBOUNDED: "blue",
+}
+
+
+@st.fragment(run_every=REFRESH_S)
+def page() -> None:
+    """The whole page. It reads anew by itself."""
+    now = utc_now()
+    found = read(lambda database: overview(database, now))
+    st.header("Overview", anchor=False)
+    _verdict(found)
+    if found.alerts:
+        show(alert_table(found.alerts), key="alerts")
+    _account(found.accounting)
+    for index, row in enumerate(found.rows):
+        _version(row, index)
+    if found.rows:
+        with st.expander("The numbers behind the newest points, in full"):
+            show(measurement_table(_behind(found)), key="numbers")
+        st.caption(
+            "The lines cover the newest windows of each version; of drift they show the largest value over all "
+            "columns. Unknown means too few rows, no reference, no labels, or no traffic lately. "
+            f"Read at {now:%H:%M:%S} UTC."
+        )
+
+
+def _verdict(found: Overview) -> None:
+    firing, pending = found.count(AlertStatus.FIRING), found.count(AlertStatus.PENDING)
+    unknown = sum(trend.state is State.UNKNOWN for row in found.rows for trend in row.trends)
+    if not found.rows:
+        st.info("No model is known yet. Add one, then start everything:")
+        st.code("inferwatch models add FOLDER\ninferwatch up", language=None)
+    elif firing:
+        tail = f", {pending} pending" if pending else ""
+        st.error(f"{words.counted(firing, 'alert is', 'alerts are')} firing{tail}.", icon=":material/error:")
+    elif pending:
+        st.warning(
+            f"{words.counted(pending, 'alert is', 'alerts are')} pending: not yet often enough to fire.",
+            icon=":material/schedule:",
+        )
+    elif unknown:
+        st.warning(
+            f"No alert is open, but {words.counted(unknown, 'thing is', 'things are')} unknown.",
+            icon=":material/help:",
+        )
+    else:
+        st.success("No alert is open, and all that is watched is known.", icon=":material/check_circle:")
+    if found.dead_messages:
+        st.error(
+            f"{words.counted(found.dead_messages, 'message', 'messages')} about alerts could not be delivered. "
+            "Run `inferwatch check` to try the mail server.",
+            icon=":material/mail_off:",
+        )
+
+
+def _account(accounting: Accounting) -> None:
+    """Where every event is."""
+    parts = {
+        "counted": accounting.counted,
+        "quarantined": accounting.quarantined,
+        "dropped": accounting.dropped,
+        "waiting": accounting.waiting,
+    }
+    written = " + ".join(f"{n:,} {name}" for name, n in parts.items())
+    st.text(f"Every event: {accounting.answered:,} answered = {written}")
+    if accounting.answered != sum(parts.values()):
+        st.caption("The two sides differ while events are on their way, and agree when all have arrived.")
+
+
+def _version(row: VersionRow, index: int) -> None:
+    scope = row.scope
+    with st.container(border=True, key=f"version-{index}"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            arm = "" if scope.arm is Arm.STABLE else f", {scope.arm.value} arm"
+            st.text(f"{scope.model}, version {scope.version}{arm}")
+            st.caption(_when(row))
+            st.page_link(
+                DRIFT.script,
+                label="Drift",
+                icon=DRIFT.icon,
+                query_params={"model": scope.model, "version": scope.version, "arm": scope.arm.value},
+            )
+        with st.container(horizontal=True, gap="medium"):
+            for trend in row.trends:
+                _metric(trend)
+        if not row.has_reference:
+            st.caption("It has no reference, so drift and quality are unknown. Give it one:")
+            st.code(f"inferwatch reference set {scope.model} --from FILE", language=None)
+
+
+def _when(row: VersionRow) -> str:
+    """Which window is shown."""
+    if row.window is None:
+        return "no traffic yet" if row.newest_at is None else "its first window is not over yet"
+    replay = ", a replay" if row.replay else ""
+    return f"newest window {words.span(row.window.start, row.window.end)}{replay}"
+
+
+def _metric(trend: Trend) -> None:
+    unit = "column" if trend.watch.monitor == "drift" else "number"
+    many = trend.state is State.BREACHED and trend.breached > 1
+    st.metric(
+        trend.watch.title,
+        trend.watch.written(trend.value),
+        delta=f"{trend.state.value}, {trend.breached} {unit}s" if many else trend.state.value,
+        delta_color=_COLOURS[trend.state],
+        delta_arrow="off",
+        chart_data=list(trend.points) if len(trend.points) > 1 else None,
+        width=165,
+    )
+
+
+def _behind(found: Overview) -> list[Judgement]:
+    return [judgement for row in found.rows for trend in row.trends for judgement in trend.behind]
+
+
+if __name__ == "__main__":
+    page()

@@ -1,0 +1,63 @@
+"""How numbers and times are written where room is small. Tables beside them hold the numbers in full."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+UNKNOWN = "unknown"
+
+
+def number(value: float | None) -> str:
+    """Four digits, or a word for what is not known."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.0f}" if abs(value) >= 10_000 or value == int(value) else f"{value:.4g}"
+
+
+def share(value: float | None) -> str:
+    """A part of one, in per cent."""
+    return UNKNOWN if value is None else f"{100 * value:.3g} %"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit that suits it."""
+    if value is None:
+        return UNKNOWN
+    if value < 0.001:
+        return f"{1e6 * value:.3g} µs"
+    return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def breaches(value: float | None) -> str:
+    """How many numbers are outside their bounds."""
+    return UNKNOWN if value is None else f"{value:.0f} breached"
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC, to the second only where it is not a whole minute."""
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at.second else f"{at:%Y-%m-%d %H:%M}"
+
+
+def stamp(at: datetime) -> str:
+    """A time as the address of a page writes it. Such texts sort like the times."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def span(start: datetime, end: datetime) -> str:
+    """From when to when."""
+    return f"{moment(start)} to {moment(end)} UTC"
+
+
+def age(since: datetime, now: datetime) -> str:
+    """How long ago, roughly."""
+    passed = max(now - since, timedelta())
+    if passed < timedelta(minutes=2):
+        return f"{passed.seconds} s"
+    if passed < timedelta(hours=2):
+        return f"{passed.seconds // 60} min"
+    return f"{passed // timedelta(hours=1)} h" if passed < timedelta(days=2) else f"{passed.days:,} days"
+
+
+def counted(n: int, one: str, many: str) -> str:
+    """A number of things: `1 column`, `3 columns`."""
+    return f"{n:,} {one if n == 1 else many}"
