@@ -1,0 +1,199 @@
+"""Judges windows: sums their panes, asks the monitors what that means, and the alert rules what is news.
+
+A window is due when its model's clock, the newest event, has passed its end by the lateness; or when the wall
+clock has and the model has been quiet for a while. One that changes later is judged again. Judgements, alerts
+and the messages in the outbox commit together.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitors.alerts.channels import Channel
+from monitors.alerts.groups import group
+from monitors.alerts.rules import Decision, Rule, RuleState, decide
+from monitors.watched import Watched, Watchlist
+from storage.alerts import (
+    OutboxMessage,
+    add_messages,
+    open_alerts,
+    rule_states,
+    save_alerts,
+    save_rule_states,
+    withdraw_alerts,
+)
+from storage.clock import Clock
+from storage.counting import Counting, CountingWrite
+from storage.database import Database
+from storage.leases import Lease
+from storage.measurements import add_judgements
+from storage.records import Judgement
+from storage.recounts import recounts
+from storage.summaries import sum_between
+from storage.windows import ModelClock, PendingWindow, mark_judged, model_clocks, pending_windows
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 256
+"""Windows of one model judged in one look."""
+
+MonitorKey = tuple[str, str, str]
+"""Monitor, model and version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at one model version found."""
+
+    watched: Watched
+    clock: ModelClock
+    windows: list[PendingWindow] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+
+
+class Judge:
+    """Looks at every model with due windows. One at a time: each call needs the lease `judge`."""
+
+    def __init__(  # noqa: PLR0913  # each is one stage or one fact, given by the composition root
+        self,
+        database: Database,
+        *,
+        counting: Counting,
+        watchlist: Watchlist,
+        rules: Sequence[Rule],
+        channels: Sequence[Channel],
+        quiet_s: float,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._counting = counting
+        self._watchlist = watchlist
+        self._rules = rules
+        self._channels = channels
+        self._quiet = timedelta(seconds=quiet_s)
+        self._clock = clock
+
+    def look(self, lease: Lease) -> int:
+        """Judge what is due. Returns how many windows that were."""
+        now = self._clock()
+        judged = 0
+        with self._database.read() as connection:
+            clocks = model_clocks(connection)
+            unfinished = {
+                (each.monitor, each.model, each.version) for each in recounts(connection) if each.seq > 0
+            }
+        for clock in clocks:
+            watched = self._watchlist.find((clock.model, clock.version))
+            if watched is None:
+                continue
+            look = self._judged(
+                watched, clock, due_before(clock, watched.lateness, now, self._quiet), unfinished
+            )
+            if look.windows:
+                self._commit(look, lease, now)
+                judged += len(look.windows)
+        return judged
+
+    def _judged(
+        self, watched: Watched, clock: ModelClock, before: datetime, unfinished: set[MonitorKey]
+    ) -> Look:
+        look = Look(watched=watched, clock=clock)
+        for pending in self._pending(watched, before, unfinished):
+            look.windows.append(pending)
+            look.judgements.extend(self._assessed(watched, pending, replay=clock.replay))
+        return look
+
+    def _pending(
+        self, watched: Watched, before: datetime, unfinished: set[MonitorKey]
+    ) -> list[PendingWindow]:
+        """Due windows, the oldest first, without those that are unknown until a recount is through."""
+        limit = AT_ONCE
+        while True:
+            with self._database.read() as connection:
+                found = pending_windows(connection, *watched.key, before=before, limit=limit)
+            known = [each for each in found if (each.key.monitor, *watched.key) not in unfinished]
+            if known or len(found) < limit:
+                return known[:AT_ONCE]
+            limit *= 4
+
+    def _assessed(self, watched: Watched, pending: PendingWindow, *, replay: bool) -> list[Judgement]:
+        key = pending.key
+        monitor = watched.monitors.get(key.monitor)
+        if monitor is None:  # switched off since
+            return []
+        hash_ = watched.reference_of(key.monitor)
+        with self._database.read() as connection:
+            current = sum_between(connection, key.monitor, key.scope, hash_, key.window)
+        reference = watched.reference.summaries.get(key.monitor) if watched.reference else None
+        try:
+            measurements = list(monitor.assess(current, reference))
+        except Exception:  # a plug-in may raise anything: the log says so, and the window stays unknown
+            log.exception(
+                "window not judged",
+                extra={"monitor": key.monitor, "model": key.scope.model, "start": str(key.window.start)},
+            )
+            return []
+        return [
+            Judgement(
+                monitor=key.monitor, scope=key.scope, window=key.window, measurement=each, replay=replay
+            )
+            for each in measurements
+        ]
+
+    def _commit(self, look: Look, lease: Lease, now: datetime) -> None:
+        model, version = look.watched.key
+        with self._counting.transaction(lease) as write:
+            states = {
+                fingerprint: RuleState.from_bytes(body)
+                for fingerprint, body in rule_states(write.connection, model=model, version=version).items()
+            }
+            decision = decide(self._rules, look.judgements, states, clock=look.clock.newest_at)
+            add_judgements(write.connection, look.judgements, judged_at=now)
+            withdraw_alerts(write.connection, decision.withdrawn)
+            save_alerts(write.connection, decision.alerts, stored_at=now)
+            save_rule_states(
+                write.connection,
+                {fingerprint: state.to_bytes() for fingerprint, state in decision.states.items()},
+                model=model,
+                version=version,
+                updated_at=now,
+            )
+            messages = self._messages(decision, write, now)
+            add_messages(write.connection, messages)
+            mark_judged(write.connection, look.windows)
+        for news in decision.news:
+            log.info(
+                "alert",
+                extra={"reason": news.reason.value, "fingerprint": news.alert.fingerprint, "model": model},
+            )
+
+    def _messages(self, decision: Decision, write: CountingWrite, now: datetime) -> list[OutboxMessage]:
+        if not decision.news or not self._channels:
+            return []
+        model, version = decision.news[0].alert.scope.model, decision.news[0].alert.scope.version
+        firing = open_alerts(write.connection, model=model, version=version)
+        rendered = [
+            channel.render(notice)
+            for notice in group(decision.news, firing, at=now)
+            for channel in self._channels
+        ]
+        return [
+            OutboxMessage(
+                message_id=message.id,
+                channel=message.channel,
+                recipient=message.recipient,
+                body=message.body,
+                made_at=now,
+                next_at=now,
+            )
+            for message in rendered
+        ]
+
+
+def due_before(clock: ModelClock, lateness: timedelta, now: datetime, quiet: timedelta) -> datetime:
+    """Windows that ended by then are due."""
+    by_events = clock.newest_at - lateness
+    return max(by_events, now - lateness) if now - clock.counted_at >= quiet else by_events
