@@ -7,8 +7,8 @@ outputs over the rows that were answered.
 A share is healthy up to the reference's own, plus a tolerance: a harmless share, twice the standard error of
 the reference's rate, and ten rows of the reference (in m rows the range of a column is not known better than
 that). It is breached if the exact binomial chance of so many rows, at the highest healthy share, is below
-`false_alarm`. Without a reference, empty texts and values that the model has an answer for (a missing one that it replaces)
-are shown and not judged.
+`false_alarm`. Without a reference, empty texts and values that the model has an answer for (a missing one
+that it replaces) are shown and not judged.
 """
 
 from __future__ import annotations

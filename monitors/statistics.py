@@ -23,8 +23,10 @@ DRAWS = 200
 def psi(a: Counts, b: Counts) -> Floats:
     """Population stability index, less what chance alone would give it: around 0 where nothing changed.
 
-    Half a row is added to every cell. Signed: show `max(0, .)`.
+    Half a row is added to every cell; a cell that is empty on both sides is none. Signed: show `max(0, .)`.
     """
+    used = (a + b).reshape(-1, a.shape[-1]).any(axis=0)
+    a, b = a[..., used], b[..., used]
     m, n, cells = a.sum(axis=-1, keepdims=True), b.sum(axis=-1, keepdims=True), a.shape[-1]
     p, q = (a + 0.5) / (m + 0.5 * cells), (b + 0.5) / (n + 0.5 * cells)
     by_chance = (cells - 1) * (1 / n + 1 / m)[..., 0]

@@ -34,7 +34,9 @@ CASES = {
 LABELLED = {name: case for name, case in CASES.items() if case[0].uses_labels}
 
 every_monitor = pytest.mark.parametrize(("monitor", "context"), CASES.values(), ids=CASES.keys())
-every_monitor_of_labels = pytest.mark.parametrize(("monitor", "context"), LABELLED.values(), ids=LABELLED.keys())
+every_monitor_of_labels = pytest.mark.parametrize(
+    ("monitor", "context"), LABELLED.values(), ids=LABELLED.keys()
+)
 quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -44,7 +46,9 @@ def seen(monitor: Monitor, context: ModelContext, events: Sequence[Numbered]) ->
 
 def learnt(monitor: Monitor, context: ModelContext, changes: Sequence[LabelChange]) -> Summary:
     frames = frames_of_changes(changes, context.manifest, PANE)
-    return reduce(add, (monitor.observe(one.after) - monitor.observe(one.before) for one in frames), Summary())
+    return reduce(
+        add, (monitor.observe(one.after) - monitor.observe(one.before) for one in frames), Summary()
+    )
 
 
 def said(monitor: Monitor, context: ModelContext, kind: str, summary: Summary) -> list[Measurement]:
@@ -69,7 +73,9 @@ def test_what_is_seen_apart_adds_up_to_what_is_seen_together(
 @every_monitor
 @given(data=st.data())
 @quick
-def test_addition_commutes_and_associates(monitor: Monitor, context: ModelContext, data: st.DataObject) -> None:
+def test_addition_commutes_and_associates(
+    monitor: Monitor, context: ModelContext, data: st.DataObject
+) -> None:
     a, b, c = (seen(monitor, context, data.draw(wild_events(context))) for _ in range(3))
 
     assert a + b == b + a

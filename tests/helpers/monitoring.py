@@ -47,6 +47,7 @@ MODELS: Mapping[str, ModelSpec] = {
 
 
 def event(
+    *,
     rows: int = 1,
     outcome: Outcome = Outcome.OK,
     at: datetime = NOON,

@@ -41,7 +41,12 @@ def test_rare_categories_share_a_cell_and_too_many_are_forgotten() -> None:
     colour = reference({"colour": values}).columns["colour"]
 
     assert len(colour.categories) == KNOWN_CATEGORIES
-    assert (colour.top, colour.places["v00049"], colour.places["v00050"], colour.places["v09999"]) == (50, 49, 50, 50)
+    assert (colour.top, colour.places["v00049"], colour.places["v00050"], colour.places["v09999"]) == (
+        50,
+        49,
+        50,
+        50,
+    )
 
 
 def test_a_column_without_a_usable_value_is_left_out() -> None:
@@ -74,7 +79,7 @@ def test_the_hash_is_that_of_the_content_and_of_nothing_else() -> None:
 
 
 def test_summaries_of_two_references_do_not_add() -> None:
-    one, other = (reference({"age": ages}).summaries["drift"] for ages in ([1.0, 2.0], [1.0, 9.0]))
+    one, other = (reference({"age": [1.0, last]}).summaries["drift"] for last in (2.0, 9.0))
 
     with pytest.raises(SummaryMismatchError):
         one + other

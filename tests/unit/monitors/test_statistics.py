@@ -26,6 +26,12 @@ def test_the_stability_index_is_the_sum_by_hand() -> None:
     assert float(ours.psi(a, b)) == pytest.approx(by_hand, abs=1e-12)
 
 
+def test_cells_that_nobody_is_in_do_not_count_for_the_stability_index() -> None:
+    a, b = np.array([90, 0, 10]), np.array([40, 0, 10])
+
+    assert float(ours.psi(a, b)) == pytest.approx(float(ours.psi(a[[0, 2]], b[[0, 2]])), abs=1e-15)
+
+
 def test_without_change_the_stability_index_is_zero_on_average() -> None:
     random = np.random.default_rng(5)
     shares = np.full(32, 1 / 32)
@@ -101,7 +107,18 @@ def test_the_chance_of_a_count_is_the_binomial_tail() -> None:
 
 
 def test_benjamini_hochberg_believes_what_scipy_believes() -> None:
-    p = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205, 0.212, 0.216]  # their own example of 1995, in part
+    p = [
+        0.001,
+        0.008,
+        0.039,
+        0.041,
+        0.042,
+        0.06,
+        0.074,
+        0.205,
+        0.212,
+        0.216,
+    ]  # their own example of 1995, in part
 
     theirs = [bool(q <= 0.05) for q in stats.false_discovery_control(p)]
 
