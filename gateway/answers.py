@@ -1,0 +1,295 @@
+"""What `/api/*` answers, as it is written to JSON: the shapes that other programs rely on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from inference.lifecycle import ModelState
+from inference.manifest import CategoryInput, Manifest
+from storage.accounts import Accounting, ProducerAccount
+from storage.framing import Tally
+from storage.reading import AlertPage, EventStory, MeasurementPage, ModelInfo
+from storage.records import Alert, Judgement, Value
+
+
+class MeasurementAnswer(msgspec.Struct, kw_only=True):
+    """One number over one window."""
+
+    model: str
+    version: str
+    arm: str
+    monitor: str
+    metric: str
+    column: str | None
+    slice: str
+    start: datetime
+    end: datetime
+    value: float | None
+    interval: tuple[float, float] | None
+    bounds: tuple[float | None, float | None]
+    n: int
+    breached: bool
+
+    @classmethod
+    def of(cls, judgement: Judgement) -> MeasurementAnswer:
+        """As a judgement has it."""
+        scope, measurement = judgement.scope, judgement.measurement
+        return cls(
+            model=scope.model,
+            version=scope.version,
+            arm=scope.arm,
+            monitor=judgement.monitor,
+            metric=measurement.metric,
+            column=measurement.column,
+            slice=scope.slice,
+            start=judgement.window.start,
+            end=judgement.window.end,
+            value=measurement.value,
+            interval=measurement.interval,
+            bounds=(measurement.bounds.lower, measurement.bounds.upper),
+            n=measurement.n,
+            breached=measurement.breached,
+        )
+
+
+class MeasurementsAnswer(msgspec.Struct):
+    """A page of measurements, oldest window first."""
+
+    measurements: list[MeasurementAnswer]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: MeasurementPage) -> MeasurementsAnswer:
+        """As storage has it."""
+        return cls([MeasurementAnswer.of(judgement) for judgement in page.judgements], page.next)
+
+
+class AlertAnswer(msgspec.Struct, kw_only=True):
+    """One alert."""
+
+    fingerprint: str
+    status: str
+    model: str
+    version: str
+    monitor: str
+    metric: str
+    column: str | None
+    slice: str
+    summary: str
+    starts_at: datetime
+    ends_at: datetime | None
+
+    @classmethod
+    def of(cls, alert: Alert) -> AlertAnswer:
+        """As storage has it."""
+        return cls(
+            fingerprint=alert.fingerprint,
+            status=alert.status,
+            model=alert.scope.model,
+            version=alert.scope.version,
+            monitor=alert.monitor,
+            metric=alert.metric,
+            column=alert.column,
+            slice=alert.scope.slice,
+            summary=alert.summary,
+            starts_at=alert.starts_at,
+            ends_at=alert.ends_at,
+        )
+
+
+class AlertsAnswer(msgspec.Struct):
+    """A page of alerts, newest first."""
+
+    alerts: list[AlertAnswer]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: AlertPage) -> AlertsAnswer:
+        """As storage has it."""
+        return cls([AlertAnswer.of(alert) for alert in page.alerts], page.next)
+
+
+class AccountingAnswer(msgspec.Struct, kw_only=True):
+    """Where every event is: answered = counted + quarantined + dropped + waiting."""
+
+    answered: int
+    journalled: int
+    stored: int
+    counted: int
+    quarantined: int
+    dropped: int
+    waiting: int
+
+    @classmethod
+    def of(cls, stored: Accounting, own: ProducerAccount | None, now: Tally) -> AccountingAnswer:
+        """What SQL knows, and what this gateway's journal holds that has not come there yet."""
+        ahead = now.journalled - (own.journalled if own else 0)
+        return cls(
+            answered=stored.answered + now.answered - (own.answered if own else 0),
+            journalled=stored.journalled + ahead,
+            stored=stored.stored,
+            counted=stored.counted,
+            quarantined=stored.quarantined,
+            dropped=stored.dropped + now.dropped - (own.dropped if own else 0),
+            waiting=stored.waiting + ahead,
+        )
+
+
+class EventLabel(msgspec.Struct, kw_only=True):
+    """The label of one row."""
+
+    row: int
+    label: str | int | float | bool
+    at: datetime
+    conflict: bool
+
+
+class EventProblem(msgspec.Struct, kw_only=True):
+    """A monitor that could not count the event."""
+
+    monitor: str
+    error: str
+
+
+class EventAnswer(msgspec.Struct, kw_only=True):
+    """One event in full, its labels, and what the monitors said of the windows that it lies in."""
+
+    id: str
+    at: datetime
+    outcome: str
+    reason: str | None
+    protocol: str
+    model: str | None
+    version: str | None
+    arm: str
+    rows: int
+    inputs: dict[str, list[Value]]
+    outputs: dict[str, list[Value]]
+    tags: dict[str, list[str | None]]
+    key: str | None
+    app_id: str | None
+    total_s: float
+    queue_s: float | None
+    compute_s: float | None
+    tokens: int | None
+    joules: float | None
+    traceparent: str | None
+    replay: bool
+    labels: list[EventLabel]
+    quarantined: list[EventProblem]
+    measurements: list[MeasurementAnswer]
+
+    @classmethod
+    def of(cls, story: EventStory) -> EventAnswer:
+        """As storage has it."""
+        event = story.event
+        return cls(
+            id=str(story.id),
+            **{name: getattr(event, name) for name in _EVENT_FIELDS},
+            labels=[
+                EventLabel(row=label.row, label=label.value, at=label.labelled_at, conflict=label.conflict)
+                for label in story.labels
+            ],
+            quarantined=[EventProblem(monitor=item.monitor, error=item.error) for item in story.quarantined],
+            measurements=[MeasurementAnswer.of(judgement) for judgement in story.judgements],
+        )
+
+
+_EVENT_FIELDS = (
+    "at", "outcome", "reason", "protocol", "model", "version", "arm", "rows", "inputs", "outputs", "tags", "key",
+    "app_id", "total_s", "queue_s", "compute_s", "tokens", "joules", "traceparent", "replay",
+)  # fmt: skip
+
+
+class ColumnAnswer(msgspec.Struct, kw_only=True):
+    """One input column."""
+
+    name: str
+    type: str
+    categories: list[str | int] | None = None
+
+
+class SignatureAnswer(msgspec.Struct, kw_only=True):
+    """What a model takes and gives."""
+
+    inputs: list[ColumnAnswer]
+    outputs: list[str]
+    classes: list[str]
+    positive: str | None
+    label: str | None
+    slices: list[str]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> SignatureAnswer:
+        """As the manifest has it."""
+        return cls(
+            inputs=[
+                ColumnAnswer(
+                    name=column.name,
+                    type=column.type,
+                    categories=list(column.categories) if isinstance(column, CategoryInput) else None,
+                )
+                for column in manifest.inputs
+            ],
+            outputs=list(manifest.output_names),
+            classes=list(manifest.outputs.classes),
+            positive=manifest.positive,
+            label=manifest.label,
+            slices=list(manifest.slices),
+        )
+
+
+class TrafficAnswer(msgspec.Struct, kw_only=True):
+    """How far the events of a version have come."""
+
+    newest_at: datetime
+    counted_at: datetime
+    replay: bool
+
+
+class ModelAnswer(msgspec.Struct, kw_only=True):
+    """One version. `reference` and `traffic` are null while unknown, also where the database is away."""
+
+    name: str
+    version: str
+    state: str
+    current: bool
+    reason: str | None
+    task: str | None
+    backend: str | None
+    device: str | None
+    loaded_at: datetime | None
+    waiting_rows: int
+    signature: SignatureAnswer | None
+    reference: str | None
+    traffic: TrafficAnswer | None
+
+    @classmethod
+    def of(cls, state: ModelState, info: ModelInfo | None) -> ModelAnswer:
+        """As the engine has it, with what SQL knows."""
+        manifest, clock = state.manifest, info.clock if info else None
+        return cls(
+            name=state.name,
+            version=state.version,
+            state=state.state,
+            current=state.current,
+            reason=state.reason,
+            task=manifest.task if manifest else None,
+            backend=manifest.backend if manifest else None,
+            device=state.device,
+            loaded_at=state.loaded_at,
+            waiting_rows=state.waiting_rows,
+            signature=SignatureAnswer.of(manifest) if manifest else None,
+            reference=info.version.reference if info else None,
+            traffic=TrafficAnswer(newest_at=clock.newest_at, counted_at=clock.counted_at, replay=clock.replay)
+            if clock
+            else None,
+        )
+
+
+class ModelsAnswer(msgspec.Struct):
+    """Every version."""
+
+    models: list[ModelAnswer]

@@ -1,0 +1,177 @@
+"""`/api/*`: labels go in through the journal; everything else is a question to the database, read-only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from gateway.answers import (
+    AccountingAnswer,
+    AlertsAnswer,
+    EventAnswer,
+    MeasurementsAnswer,
+    ModelAnswer,
+    ModelsAnswer,
+)
+from gateway.body import decode
+from gateway.documents import ERROR, RESPONSES, Document, json_schema
+from gateway.errors import RefusedError
+from gateway.front import KEY
+from gateway.labels import Labels, LabelsAnswer, LabelsBody
+from inference.engine import Engine
+from storage import reading
+from storage.accounts import Accounting, ProducerAccount, producer_accounts
+from storage.database import Database
+from storage.errors import DatabaseError
+from storage.journal import Journal
+from storage.reading import EventStory, MeasurementFilter, ModelInfo
+from storage.records import AlertStatus
+
+MAX_PAGE = 10_000
+
+Text = Annotated[str | None, Query(max_length=256)]
+Time = Annotated[datetime | None, Query(description="ISO 8601; without an offset it is UTC")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before")]
+
+_LABELS = msgspec.json.Decoder(LabelsBody)
+
+
+def labels_routes(labels: Labels) -> APIRouter:
+    """`POST /api/labels`."""
+    router = APIRouter(tags=["labels"])
+
+    async def add_labels(request: Request) -> Response:
+        """The truth about earlier requests, in batches. Sending one twice changes nothing; the latest `at` wins."""
+        body = decode(await request.body(), _LABELS)
+        return _json(labels.add(body, request.scope.get(KEY)))
+
+    body = {"required": True, "content": {"application/json": {"schema": json_schema(LabelsBody)}}}
+    errors: dict[int | str, Document] = {400: ERROR, 413: ERROR, 415: ERROR, 503: ERROR}
+    router.post(
+        "/api/labels", responses={**_answers(LabelsAnswer), **errors}, openapi_extra={"requestBody": body}
+    )(add_labels)
+    return router
+
+
+def question_routes(database: Database) -> APIRouter:
+    """Measurements, alerts and single events, as they are in SQL."""
+    router = APIRouter(tags=["questions"])
+
+    def measurements(  # noqa: PLR0913, PLR0917  each is a query parameter
+        model: Text = None,
+        version: Text = None,
+        monitor: Text = None,
+        metric: Text = None,
+        column: Text = None,
+        slice: Text = None,
+        start: Time = None,
+        end: Time = None,
+        limit: Limit = 1000,
+        cursor: Cursor = None,
+    ) -> Response:
+        """What was measured, oldest window first."""
+        asked = MeasurementFilter(
+            model=model,
+            version=version,
+            monitor=monitor,
+            metric=metric,
+            column=column,
+            slice=slice,
+            start=_utc(start, "start"),
+            end=_utc(end, "end"),
+        )
+        with database.read() as connection:
+            page = reading.measurements(connection, asked, limit=limit, cursor=cursor)
+        return _json(MeasurementsAnswer.of(page))
+
+    def alerts(
+        model: Text = None, status: AlertStatus | None = None, limit: Limit = 200, cursor: Cursor = None
+    ) -> Response:
+        """What a person should hear about, newest first."""
+        statuses = [] if status is None else [status.value]
+        with database.read() as connection:
+            page = reading.alerts(connection, model=model, statuses=statuses, limit=limit, cursor=cursor)
+        return _json(AlertsAnswer.of(page))
+
+    def event(request: Request, id: Annotated[str, Path(max_length=256)]) -> Response:
+        """One event in full: by its id (`x-request-id`), or by the app's own."""
+        story = _story(database, id, request.scope.get(KEY))
+        if story is None:
+            message = f"no event '{id}' is stored: it is not known, not shipped yet, or past its retention"
+            raise RefusedError(404, message, reason="not_found")
+        return _json(EventAnswer.of(story))
+
+    away: dict[int | str, Document] = {400: ERROR, 503: ERROR}
+    router.get("/api/measurements", responses={**_answers(MeasurementsAnswer), **away})(measurements)
+    router.get("/api/alerts", responses={**_answers(AlertsAnswer), **away})(alerts)
+    router.get("/api/events/{id}", responses={**_answers(EventAnswer), **away, 404: ERROR})(event)
+    return router
+
+
+def state_routes(database: Database, engine: Engine, journal: Journal) -> APIRouter:
+    """What this gateway knows and SQL knows, put together."""
+    router = APIRouter(tags=["questions"])
+
+    async def models() -> Response:
+        """Every version: state, task, signature, reference, traffic."""
+        infos = await run_in_threadpool(_infos, database)
+        states = engine.models()
+        return _json(
+            ModelsAnswer([ModelAnswer.of(state, infos.get((state.name, state.version))) for state in states])
+        )
+
+    async def accounting() -> Response:
+        """Where every event is."""
+        stored, own = await run_in_threadpool(_accounts, database, journal.producer)
+        # Read on the event loop, where requests are counted: never between an append and its count.
+        return _json(AccountingAnswer.of(stored, own, journal.tally))
+
+    router.get("/api/models", responses=_answers(ModelsAnswer))(models)
+    router.get("/api/accounting", responses={**_answers(AccountingAnswer), 503: ERROR})(accounting)
+    return router
+
+
+def _story(database: Database, text: str, tenant: str | None) -> EventStory | None:
+    with database.read() as connection:
+        event_id = reading.find_event_id(connection, text, tenant=tenant)
+        return None if event_id is None else reading.event_story(connection, event_id)
+
+
+def _infos(database: Database) -> dict[tuple[str, str], ModelInfo]:
+    """What SQL knows of the versions. Nothing while it is away: that is shown as unknown."""
+    try:
+        with database.read() as connection:
+            return {(info.version.model, info.version.version): info for info in reading.models(connection)}
+    except DatabaseError:
+        return {}
+
+
+def _accounts(database: Database, producer: str) -> tuple[Accounting, ProducerAccount | None]:
+    with database.read() as connection:
+        own = [account for account in producer_accounts(connection) if account.producer == producer]
+        return reading.accounting(connection), own[0] if own else None
+
+
+def _utc(at: datetime | None, name: str) -> datetime | None:
+    if at is None or at.tzinfo is None:
+        return at if at is None else at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as exc:
+        raise RefusedError(
+            422, f"query parameter '{name}': the time is out of range", reason="invalid_parameter"
+        ) from exc
+
+
+def _json(answer: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _answers(kind: type) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": json_schema(kind)}}
+    return {**RESPONSES, 200: {"description": (kind.__doc__ or "").strip(), "content": content}}

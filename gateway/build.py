@@ -1,0 +1,122 @@
+"""The composition root: the only place that makes real things. Everywhere else they are arguments."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client.registry import CollectorRegistry
+
+from gateway.api import labels_routes, question_routes, state_routes
+from gateway.app import add_probes, make_app
+from gateway.capture import JournalCapture, NoCapture, Recorder
+from gateway.checks import ports
+from gateway.front import Front
+from gateway.hot import HotRoutes
+from gateway.keys import KeyFile, Keys
+from gateway.labels import Labels
+from gateway.logs import set_up_logging
+from gateway.metrics import GatewayCollector, GatewayMetrics, journal_values
+from gateway.models_routes import model_routes, server_routes, unready, v1_routes
+from gateway.reference_file import ReferenceSet, set_reference
+from gateway.server import check_exposure, make_server
+from gateway.settings import Settings
+from gateway.supervisor import Child, Supervisor, check_ports
+from inference.engine import Engine
+from inference.repository import Repository
+from storage.clock import Clock, utc_now
+from storage.database import open_reader
+from storage.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway, not yet listening. Its engine and journal live from the app's start-up to its shutdown."""
+
+    front: Front
+    app: FastAPI
+    engine: Engine
+    journal: Journal
+    keys: Keys
+
+
+def gateway(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
+    """Everything that `inferwatch serve` runs."""
+    engine = Engine(Repository(settings.engine.repository), settings.engine, clock=clock)
+    journal = Journal(settings.journal.folder, settings=settings.journal, clock=clock)
+    database = open_reader(settings.database)
+    keys = Keys(KeyFile(settings.gateway.keys_file), clock=clock)
+    metrics = GatewayMetrics()
+    capture = JournalCapture(journal, settings.journal.policy) if settings.gateway.capture else NoCapture()
+
+    async def start() -> None:
+        await engine.start()
+
+    async def stop() -> None:
+        await engine.close()
+        journal.close()
+        database.close()
+
+    def not_ready() -> dict[str, str]:
+        waiting = unready(engine)
+        return waiting if capture.accepting else {**waiting, "journal": "full; events cannot be recorded"}
+
+    registry = CollectorRegistry()
+    registry.register(GatewayCollector(metrics, engine.models, lambda: journal_values(journal)))
+    app = make_app(start=start, stop=stop, metrics=metrics)
+    add_probes(app, registry, not_ready)
+    app.include_router(server_routes(engine, not_ready))
+    app.include_router(model_routes(engine))
+    app.include_router(v1_routes(engine))
+    app.include_router(labels_routes(Labels(journal, metrics, clock)))
+    app.include_router(question_routes(database))
+    app.include_router(state_routes(database, engine, journal))
+    hot = HotRoutes(
+        engine=engine, keys=keys, recorder=Recorder(capture, metrics), clock=clock,
+        max_body_bytes=settings.gateway.max_body_bytes,
+    )  # fmt: skip
+    front = Front(
+        hot=hot, app=app, keys=keys, allowed_hosts=(*settings.gateway.allowed_hosts, settings.gateway.host),
+        max_body_bytes=settings.gateway.max_body_bytes,
+    )  # fmt: skip
+    return Gateway(front=front, app=app, engine=engine, journal=journal, keys=keys)
+
+
+def serve(settings: Settings) -> None:
+    """Run the gateway until SIGTERM."""
+    set_up_logging("gateway")
+    check_exposure(settings.gateway, has_keys=bool(KeyFile(settings.gateway.keys_file).read()))
+    check_ports({"gateway.port": (settings.gateway.host, settings.gateway.port)})
+    make_server(gateway(settings).front, settings.gateway).run()
+
+
+def supervise(settings: Settings, config: Path) -> None:
+    """Run gateway, monitor and dashboard until SIGTERM."""
+    set_up_logging("up")
+    check_exposure(settings.gateway, has_keys=bool(KeyFile(settings.gateway.keys_file).read()))
+    check_ports(ports(settings))
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    commands = ("serve", "monitor", "dashboard")
+    Supervisor(
+        [
+            Child(
+                name=command,
+                command=[sys.executable, "-m", "gateway.cli", command, "--config", str(config)],
+                environment=threads,
+            )
+            for command in commands
+        ]
+    ).run()
+
+
+def set_reference_of(settings: Settings, model: str, version: str | None, file: Path) -> ReferenceSet:
+    """What `inferwatch reference set` does."""
+    repository = Repository(settings.engine.repository)
+    versions = repository.versions(model)
+    manifest = repository.manifest(model, version or versions[-1])
+    return set_reference(
+        file, manifest, repository, lambda: Engine(repository, settings.engine, clock=utc_now)
+    )

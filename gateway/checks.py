@@ -1,0 +1,162 @@
+"""`inferwatch check`: what is wrong with the settings, the models, the database and the machine, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.util
+import smtplib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import GatewayError
+from gateway.keys import KeyFile
+from gateway.server import check_exposure, loop_name
+from gateway.settings import Settings
+from gateway.supervisor import port_problem
+from inference.errors import InferenceError
+from inference.repository import Repository
+from monitors.settings import EmailSettings
+from storage.database import open_reader, open_writer
+from storage.errors import DatabaseUnavailableError, StorageError
+
+PACKAGES = ("gateway", "inference", "monitors", "storage", "dashboard")
+_MAIL_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    well: bool
+    words: str  # what is there, or what is wrong and how to mend it
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Everything, in the order in which one would mend it."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("packages", _packages),
+        ("server", _server),
+        ("keys", _keys),
+        ("models", _models),
+        ("journal", _journal),
+        ("database", _database),
+        ("mail", _mail),
+        ("ports", _ports),
+    ]
+    for what, check in checks:
+        try:
+            yield Finding(what=what, well=True, words=check(settings))
+        except (_WrongError, GatewayError, InferenceError, StorageError, OSError) as exc:
+            yield Finding(what=what, well=False, words=str(exc))
+
+
+class _WrongError(Exception):
+    """Something is wrong; the message says how to mend it."""
+
+
+def _packages(settings: Settings) -> str:
+    """The names are generic: another package of the same name elsewhere would be imported in place of ours."""
+    here = Path(__file__).resolve().parent.parent
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        origin = Path(spec.origin).resolve() if spec and spec.origin else None
+        if origin is None or origin.parent.parent != here:
+            raise _WrongError(
+                f"package '{name}' comes from {origin}, not from {here}: install inferwatch into an environment of its own"
+            )
+    return f"all five lie in {here}"
+
+
+def _server(settings: Settings) -> str:
+    if importlib.util.find_spec("httptools") is None:
+        raise _WrongError(
+            "httptools is not installed, so requests cost 4.6 times as much: pip install httptools"
+        )
+    if loop_name() != "uvloop":
+        raise _WrongError("uvloop is not installed, so requests cost 1.8 times as much: pip install uvloop")
+    return "uvicorn on uvloop and httptools"
+
+
+def _keys(settings: Settings) -> str:
+    keys = KeyFile(settings.gateway.keys_file).read()
+    check_exposure(settings.gateway, has_keys=bool(keys))
+    return (
+        f"{len(keys)} in {settings.gateway.keys_file}" if keys else "none: everybody on this machine may ask"
+    )
+
+
+def _models(settings: Settings) -> str:
+    repository = Repository(settings.engine.repository)
+    manifests = repository.manifests()
+    for manifest in manifests:
+        repository.verify(manifest)
+    if not manifests:
+        raise _WrongError(f"none in {settings.engine.repository}: run `inferwatch models add FOLDER`")
+    return ", ".join(f"{manifest.name} {manifest.version}" for manifest in manifests)
+
+
+def _journal(settings: Settings) -> str:
+    folder = settings.journal.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".check"
+    probe.write_bytes(b"")
+    probe.unlink()
+    return f"{folder}, up to {settings.journal.budget_bytes // 2**20} MiB, then {settings.journal.policy}"
+
+
+def _database(settings: Settings) -> str:
+    """Opens it as the monitor would, so that its tables are made where they are not there yet."""
+    url = settings.database.url.rpartition("@")[2]  # the part without a password
+    try:
+        open_writer(settings.database).close()
+        database = open_reader(settings.database)
+    except DatabaseUnavailableError as exc:
+        raise _WrongError(f"{url}: {exc}") from exc
+    try:
+        with database.read():
+            pass
+    finally:
+        database.close()
+    return f"{url} answers"
+
+
+def _mail(settings: Settings) -> str:
+    email = settings.alerts.email
+    if email is None:
+        return "no mail server is set (alerts.email): alerts are kept and shown, but not mailed"
+    try:
+        _greet(email)
+    except (OSError, smtplib.SMTPException) as exc:
+        raise _WrongError(
+            f"{email.host}:{email.port} does not answer ({exc}); mend alerts.email.host and port"
+        ) from exc
+    return f"{email.host}:{email.port} answers"
+
+
+def _greet(email: EmailSettings) -> None:
+    kind = smtplib.SMTP_SSL if email.security == "tls" else smtplib.SMTP
+    with kind(email.host, email.port, timeout=_MAIL_TIMEOUT_S) as server:
+        server.ehlo()
+        if email.security == "starttls" and not server.has_extn("starttls"):
+            raise smtplib.SMTPNotSupportedError("it does not offer STARTTLS; set alerts.email.security")
+
+
+def _ports(settings: Settings) -> str:
+    wanted = ports(settings)
+    problems = [port_problem(setting, host, port) for setting, (host, port) in wanted.items()]
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise _WrongError("; ".join(found))
+    return ", ".join(f"{port} ({setting})" for setting, (_, port) in wanted.items()) + " are free"
+
+
+def ports(settings: Settings) -> dict[str, tuple[str, int]]:
+    """Every port that `inferwatch up` listens on, by its setting."""
+    wanted = {
+        "gateway.port": (settings.gateway.host, settings.gateway.port),
+        "dashboard.port": (settings.dashboard.host, settings.dashboard.port),
+    }
+    if settings.monitor.metrics_port:
+        wanted["monitor.metrics_port"] = (settings.monitor.metrics_host, settings.monitor.metrics_port)
+    return wanted

@@ -1,0 +1,305 @@
+"""The command `inferwatch`. Each command imports what it needs when it runs, so that `--help` is there at once."""
+
+# ruff: noqa: PLC0415
+# Imports inside of commands: torch, pandas and SQLAlchemy take seconds, and most commands need none of them.
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="Serves torch models and watches every input and output for drift, data quality and accuracy.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+models_app = typer.Typer(help="The model repository.", no_args_is_help=True)
+reference_app = typer.Typer(help="What current traffic is compared with.", no_args_is_help=True)
+keys_app = typer.Typer(
+    help="API keys. Once one exists, every route but the health probes needs one.", no_args_is_help=True
+)
+app.add_typer(models_app, name="models")
+app.add_typer(reference_app, name="reference")
+app.add_typer(keys_app, name="keys")
+
+Config = Annotated[
+    Path,
+    typer.Option(
+        "--config", "-c", envvar="INFERWATCH_CONFIG", help="the settings; `inferwatch init` writes them"
+    ),
+]
+CONFIG = Path("inferwatch.yaml")
+_BASES = ("GatewayError", "InferenceError", "StorageError", "MonitorError", "DashboardError")
+
+
+def main() -> None:
+    """Run a command. What a person can mend is one line; a fault of ours is a stack trace."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as exc:  # the outermost edge: the person at the terminal learns of it
+        if not any(kind.__name__ in _BASES for kind in type(exc).__mro__):
+            raise
+        _fail(str(exc))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="where to write")] = CONFIG,
+) -> None:
+    """Write inferwatch.yaml, with every default as a comment."""
+    from gateway.settings_text import settings_text
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(settings_text())
+    except FileExistsError:
+        _fail(f"{path} exists; it is left as it is")
+    except OSError as exc:
+        _fail(f"{path} cannot be written ({exc.strerror}); name another place")
+    typer.echo(f"{path} written. Next: inferwatch models add FOLDER, then inferwatch up")
+
+
+@app.command()
+def check(config: Config = CONFIG) -> None:
+    """Say what is wrong with the settings, models, database, mail server and ports, and how to mend it."""
+    from gateway.checks import findings
+    from gateway.errors import SettingsError
+    from gateway.settings_file import load_settings
+
+    try:
+        settings = load_settings(config)
+    except SettingsError as exc:
+        for problem in exc.problems:
+            typer.echo(f"wrong  settings: {problem}", err=True)
+        raise typer.Exit(1) from exc
+    typer.echo(f"well   settings: {config}")
+    wrong = 0
+    for finding in findings(settings):
+        wrong += not finding.well
+        typer.echo(
+            f"{'well ' if finding.well else 'wrong'}  {finding.what}: {finding.words}", err=not finding.well
+        )
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def up(config: Config = CONFIG) -> None:
+    """Run gateway, monitor and dashboard on this machine, until Ctrl-C."""
+    from gateway.build import supervise
+    from gateway.settings_file import load_settings
+
+    settings = load_settings(config)
+    typer.echo(f"gateway    {_url(settings.gateway.host, settings.gateway.port)}  (documents under /docs)")
+    typer.echo(f"dashboard  {_url(settings.dashboard.host, settings.dashboard.port)}")
+    supervise(settings, config)
+
+
+@app.command()
+def serve(config: Config = CONFIG) -> None:
+    """Run the gateway, with the engine inside it."""
+    from gateway.build import serve as run
+    from gateway.settings_file import load_settings
+
+    run(load_settings(config))
+
+
+@app.command()
+def monitor(config: Config = CONFIG) -> None:
+    """Ship the journal to SQL, run the monitors, judge, and send alerts."""
+    from gateway.build_monitor import monitor as run
+    from gateway.settings_file import load_settings
+
+    run(load_settings(config))
+
+
+@app.command()
+def dashboard(config: Config = CONFIG) -> None:
+    """Run the dashboard."""
+    from gateway.settings_file import load_settings
+    from gateway.supervisor import check_ports
+
+    settings = load_settings(config)
+    check_ports({"dashboard.port": (settings.dashboard.host, settings.dashboard.port)})
+    command = [sys.executable, "-m", "dashboard"]
+    command += ["--host", settings.dashboard.host, "--port", str(settings.dashboard.port)]
+    environment = {**os.environ, "INFERWATCH_DATABASE_URL": settings.database.url}
+    os.execve(command[0], command, environment)  # noqa: S606  the same process goes on as the dashboard
+
+
+@models_app.command("add")
+def models_add(
+    folder: Annotated[Path, typer.Argument(help="holds model.yaml and the weights")], config: Config = CONFIG
+) -> None:
+    """Check a model and record it, with the hashes of its files, as a version of the repository."""
+    from gateway.settings_file import load_settings
+    from inference.repository import Repository
+
+    settings = load_settings(config).engine
+    settings.repository.mkdir(parents=True, exist_ok=True)
+    manifest = Repository(settings.repository).add(folder, settings.code, at=datetime.now(UTC))
+    typer.echo(f"{manifest.name} {manifest.version} added to {settings.repository}")
+
+
+@models_app.command("list")
+def models_list(config: Config = CONFIG) -> None:
+    """Every version in the repository, newest last."""
+    from gateway.settings_file import load_settings
+    from inference.repository import Repository
+
+    repository = Repository(load_settings(config).engine.repository)
+    for manifest in repository.manifests():
+        reference = repository.reference_path(manifest.name, manifest.version).exists()
+        typer.echo(
+            f"{manifest.name}\t{manifest.version}\t{manifest.task}\t{manifest.backend}\t"
+            f"{'reference set' if reference else 'no reference'}\tadded {manifest.added_at}"
+        )
+
+
+@reference_app.command("set")
+def reference_set(
+    model: Annotated[str, typer.Argument(help="name of the model")],
+    file: Annotated[Path, typer.Option("--from", help="CSV (gzip too) or Parquet, one row a request")],
+    version: Annotated[str | None, typer.Option(help="the newest, if not given")] = None,
+    config: Config = CONFIG,
+) -> None:
+    """Take a file as the reference of a model version. Where it lacks the outputs, the model makes them."""
+    from gateway.build import set_reference_of
+    from gateway.settings_file import load_settings
+
+    made = set_reference_of(load_settings(config), model, version, file)
+    reference = made.reference
+    how = "outputs made by the model" if made.scored else "outputs from the file"
+    typer.echo(f"{reference.model} {reference.version}: {reference.rows} rows of {reference.source}, {how}")
+    if made.refused:
+        typer.echo(
+            f"{made.refused} rows were refused by the model, the first: {made.first_refusal}", err=True
+        )
+
+
+@keys_app.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="whose key it is; recorded with every request")],
+    right: Annotated[
+        list[str] | None, typer.Option(help="infer, label or read; all of them if not given")
+    ] = None,
+    days: Annotated[
+        float | None, typer.Option(help="days until it expires; never if not given", min=0)
+    ] = None,
+    config: Config = CONFIG,
+) -> None:
+    """Make an API key and show it, this once."""
+    from gateway.keys import KeyFile, rights_of
+    from gateway.settings_file import load_settings
+
+    now = datetime.now(UTC)
+    expires_at = None if days is None else now + timedelta(days=days)
+    file = KeyFile(load_settings(config).gateway.keys_file)
+    typer.echo(file.create(name, rights_of(right or []), now, expires_at))
+
+
+@keys_app.command("list")
+def keys_list(config: Config = CONFIG) -> None:
+    """Every key: name, first characters, rights, and whether it can be used."""
+    from gateway.keys import KeyFile
+    from gateway.settings_file import load_settings
+
+    now = datetime.now(UTC)
+    for key in KeyFile(load_settings(config).gateway.keys_file).read():
+        state = "revoked" if key.revoked_at else "usable" if key.usable(now) else "expired"
+        until = f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "no expiry"
+        typer.echo(f"{key.name}\t{key.prefix}…\t{','.join(sorted(key.rights))}\t{state}\t{until}")
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="as `keys list` shows it")], config: Config = CONFIG
+) -> None:
+    """Refuse a key from now on. A running gateway sees it within a second."""
+    from gateway.keys import KeyFile
+    from gateway.settings_file import load_settings
+
+    KeyFile(load_settings(config).gateway.keys_file).revoke(name, datetime.now(UTC))
+    typer.echo(f"{name} revoked")
+
+
+@app.command()
+def replay(  # noqa: PLR0913, PLR0917  each is an option
+    file: Annotated[Path, typer.Argument(help="CSV (gzip too) or Parquet, one row a request")],
+    model: Annotated[str, typer.Option(help="name of the model")],
+    label: Annotated[str | None, typer.Option(help="column with the truth, sent after the answers")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="column with the time of each row; rows are sent in its order")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="column sent along for monitoring only; may be repeated")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="column with the app's own id of each row")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="rows a second; as fast as it goes if not given", min=0.001)
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="requests at a time", min=1, max=1024)] = 16,
+    batch: Annotated[
+        int, typer.Option(help="rows in a request; they share the time of the first", min=1)
+    ] = 1,
+    version: Annotated[str | None, typer.Option(help="the one that serves, if not given")] = None,
+    url: Annotated[str | None, typer.Option(help="the gateway; the one of the settings if not given")] = None,
+    key: Annotated[str | None, typer.Option(envvar="INFERWATCH_KEY", help="API key")] = None,
+    config: Config = CONFIG,
+) -> None:
+    """Send a file through a running gateway as an app would, with a progress bar."""
+    from gateway.replay import ReplaySettings
+    from gateway.replay_screen import show_replay
+
+    settings = ReplaySettings(
+        file=file, model=model, version=version, label=label, time=time, tags=tuple(tag or ()), id=id, rate=rate,
+        concurrency=concurrency, batch=batch, url=url or _gateway_url(config), key=key,
+    )  # fmt: skip
+    report = show_replay(settings)
+    typer.echo(report.line())
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="where the demo keeps its things")] = Path(".inferwatch/demo"),
+) -> None:
+    """Make a small car-loan model on the spot, and run everything with it. Nothing is downloaded."""
+    from gateway.demo import prepare_demo
+
+    prepared = prepare_demo(folder)
+    for line in prepared.lines:
+        typer.echo(line)
+    up(prepared.config)
+
+
+def _gateway_url(config: Path) -> str:
+    """Where the settings say that the gateway is; its default where there are no settings here."""
+    if not config.exists() and config == CONFIG:
+        return "http://127.0.0.1:8080"
+    from gateway.settings_file import load_settings
+
+    settings = load_settings(config).gateway
+    return _url(settings.host, settings.port)
+
+
+def _url(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  shown, not bound
+    return f"http://{name}:{port}"
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"inferwatch: {' '.join(message.split())}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

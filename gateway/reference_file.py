@@ -1,0 +1,114 @@
+"""`inferwatch reference set`: rows of a file become what current traffic is compared with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.errors import ReplayError
+from gateway.signature import Signature
+from gateway.table import cells, check_columns, read_table
+from inference.engine import Engine
+from inference.errors import InvalidInputError
+from inference.manifest import Manifest
+from inference.repository import Repository
+from inference.served import Served
+from monitors import MONITORS
+from monitors.reference import Reference, reference_of
+from monitors.tables import frame_of_table
+from storage.records import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceSet:
+    """What was made."""
+
+    reference: Reference
+    path: Path
+    scored: bool  # the file had no outputs: the model made them
+    refused: int  # rows that the model does not take; their outputs count as missing
+    first_refusal: str | None
+
+
+def set_reference(
+    file: Path, manifest: Manifest, repository: Repository, engine: Callable[[], Engine]
+) -> ReferenceSet:
+    """Read, score where the file lacks the outputs, and write beside the model in one step."""
+    table = read_table(file)
+    signature = Signature.of(manifest)
+    check_columns(signature.names, table, file)
+    needed = [name for name in signature.outputs if name != "probabilities"]
+    scored = not set(needed) <= set(table.columns)
+    refused: list[str] = []
+    if scored:
+        table, refused = asyncio.run(_scored(table, signature, engine))
+    reference = reference_of(frame_of_table(table, manifest), manifest, file.name, MONITORS)
+    path = repository.reference_path(manifest.name, manifest.version)
+    _write(path, reference.to_bytes())
+    return ReferenceSet(
+        reference=reference,
+        path=path,
+        scored=scored,
+        refused=len(refused),
+        first_refusal=refused[0] if refused else None,
+    )
+
+
+async def _scored(
+    table: pd.DataFrame, signature: Signature, engine: Callable[[], Engine]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table with the model's outputs, and why rows were refused."""
+    running = engine()
+    await running.start()
+    try:
+        served = await running.load(signature.name, signature.version)
+        columns = {name: cells(table[name].tolist(), kind) for name, kind in signature.kinds.items()}
+        outputs: dict[str, list[Value]] = {name: [] for name in signature.outputs}
+        refused: list[str] = []
+        for start in range(0, len(table), _ROWS_AT_ONCE):
+            block = {name: values[start : start + _ROWS_AT_ONCE] for name, values in columns.items()}
+            for name, values in (await _block(served, block, start, refused)).items():
+                outputs[name] += values
+    finally:
+        await running.close()
+    if len(refused) == len(table):
+        raise ReplayError(f"the model takes none of the rows: {refused[0]}")
+    return table.assign(**outputs), refused
+
+
+async def _block(
+    served: Served, columns: dict[str, list[Value]], start: int, refused: list[str]
+) -> dict[str, list[Value]]:
+    rows = len(next(iter(columns.values())))
+    try:
+        return dict((await served.infer(columns, rows=rows)).outputs)
+    except InvalidInputError as exc:
+        if rows == 1:
+            refused.append(f"row {start + 1}: {exc}")
+            return {name: [None] for name in served.manifest.output_names}
+    half = rows // 2
+    first = await _block(served, {name: values[:half] for name, values in columns.items()}, start, refused)
+    second = await _block(
+        served, {name: values[half:] for name, values in columns.items()}, start + half, refused
+    )
+    return {name: [*values, *second[name]] for name, values in first.items()}
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".reference-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(draft).chmod(0o644)
+    Path(draft).replace(path)

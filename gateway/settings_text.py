@@ -1,0 +1,76 @@
+"""The text that `inferwatch init` writes: every setting with its default, as a comment, made from the models themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from gateway.settings import Settings
+from gateway.settings_file import models_in
+
+_HEAD = """\
+## Settings of inferwatch. Every line shows a default: take its first '#' away (and that of its section) to change it.
+## ${NAME} and ${NAME:-default} take a value from the environment. Relative paths begin at this file's folder.
+## `inferwatch check` says what is wrong here, and how to mend it.
+"""
+
+
+def settings_text() -> str:
+    """A file in which nothing is set."""
+    lines = [_HEAD]
+    for name, field in Settings.model_fields.items():
+        section = next(models_in(field.annotation))
+        lines += [f"## {_first_line(section)}", f"#{name}:", *_settings(section, "  "), ""]
+    return "\n".join(lines)
+
+
+def _settings(section: type[BaseModel], indent: str) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if field.description:
+            yield f"#{indent}# {field.description}"
+        yield f"#{indent}{name}: {_flow(field.get_default(call_default_factory=True))}"
+        for inner in models_in(field.annotation):
+            yield from _example(name, inner, indent)
+
+
+def _example(name: str, section: type[BaseModel], indent: str) -> Iterator[str]:
+    """A part that is absent by default: its settings, as a comment within the comment."""
+    yield f"#{indent}# {_first_line(section)} For example:"
+    yield f"#{indent}# {name}:"
+    for inner, field in section.model_fields.items():
+        value = _stand_in(inner, field) if field.is_required() else _flow(field.get_default())
+        remark = f"  # {field.description}" if field.description else ""
+        yield f"#{indent}#   {inner}: {value}{remark}"
+
+
+def _stand_in(name: str, field: FieldInfo) -> str:
+    examples = {"host": "smtp.example.org", "sender": "inferwatch@example.org", "to": "[oncall@example.org]"}
+    return examples.get(name, f"<{field.annotation}>")
+
+
+def _flow(value: Any) -> str:
+    """A value on one line of YAML."""
+    return (
+        yaml.safe_dump(_plain(value), default_flow_style=True, allow_unicode=True, width=10_000)
+        .removesuffix("...\n")
+        .strip()
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return getattr(value, "value", value)  # a member of an Enum is its value
+
+
+def _first_line(section: type[BaseModel]) -> str:
+    return (section.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,162 @@
+"""`inferwatch up`: gateway, monitor and dashboard as child processes, started again when one dies, stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+import psutil
+
+from gateway.errors import StartError
+
+log = logging.getLogger(__name__)
+
+LONGEST_BACK_OFF_S = 30.0
+STEADY_S = 60.0
+"""A child that lived so long is started again at once when it dies."""
+
+_FIRST_S = 5.0
+_STOP_S = 30.0
+_TICK_S = 0.2
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One process to keep running."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    child: Child
+    process: subprocess.Popen[bytes]
+    started: float
+    failures: int = 0
+    again_at: float | None = None  # when it is started again; None: it runs
+
+
+class Supervisor:
+    """Keeps children running until it is told to stop. SIGTERM and SIGINT tell it."""
+
+    def __init__(self, children: Sequence[Child], *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._children = children
+        self._monotonic = monotonic
+        self._running: list[_Running] = []
+        self._stopping = False
+
+    def run(self) -> None:
+        """Until stopped. Raises `StartError` when a child ends before it ever ran well."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        try:
+            self._running = [self._start(child) for child in self._children]
+            while not self._stopping:
+                for running in self._running:
+                    self._look(running)
+                time.sleep(_TICK_S)
+        finally:
+            self._end()
+
+    def _look(self, running: _Running) -> None:
+        """Notice an end, and start again when its time has come."""
+        now = self._monotonic()
+        if running.again_at is not None:
+            if now >= running.again_at:
+                running.process = self._start(running.child).process
+                running.started, running.again_at = now, None
+            return
+        code = running.process.poll()
+        if code is None:
+            return
+        lived_s = now - running.started
+        if code in (1, 2) and lived_s < _FIRST_S and not running.failures:
+            raise StartError(f"{running.child.name} ended with code {code} at its start; its error is above")
+        running.failures = 1 if lived_s > STEADY_S else running.failures + 1
+        wait_s = min(LONGEST_BACK_OFF_S, 0.5 * 2 ** (running.failures - 1))
+        running.again_at = now + wait_s
+        log.warning(
+            "process ended; it is started again",
+            extra={"child": running.child.name, "code": code, "in_s": wait_s},
+        )
+
+    def _start(self, child: Child) -> _Running:
+        process = subprocess.Popen(  # noqa: S603  our own commands, made by `build.py`
+            child.command,
+            env={**os.environ, **child.environment},
+            start_new_session=True,  # Ctrl-C reaches us alone, and we stop them in order
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  no threads here
+        )
+        return _Running(child=child, process=process, started=self._monotonic())
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _end(self) -> None:
+        """Ask all of them to end, then insist."""
+        alive = [running.process for running in self._running if running.process.poll() is None]
+        for process in alive:
+            _signal_group(process.pid, signal.SIGTERM)
+        give_up = self._monotonic() + _STOP_S
+        for process in alive:
+            try:
+                process.wait(max(0.0, give_up - self._monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal_group(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def check_ports(wanted: Mapping[str, tuple[str, int]]) -> None:
+    """Refuses a port that is taken, and says by whom. `wanted` maps a setting to its host and port."""
+    for setting, (host, port) in wanted.items():
+        problem = port_problem(setting, host, port)
+        if problem is not None:
+            raise StartError(problem)
+
+
+def port_problem(setting: str, host: str, port: int) -> str | None:
+    """Why a port cannot be listened on; None: it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            return f"{setting}: {host}:{port} cannot be listened on ({exc.strerror}){_holder(port)}; stop it, or change {setting}"
+    return None
+
+
+def _holder(port: int) -> str:
+    """Which process holds a port, as far as we may know."""
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                if connection.pid is None:
+                    break
+                return f": {psutil.Process(connection.pid).name()} (process {connection.pid}) holds it"
+    except psutil.Error:
+        pass
+    return ": another process holds it"
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.killpg(pid, number)
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes itself: when `up` is killed, its children end too and free their ports."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
