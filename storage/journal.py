@@ -7,29 +7,20 @@ it sleeps.
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from storage.clock import Clock, to_microseconds, utc_now
 from storage.errors import JournalFullError
 from storage.framing import Tally, encode, encode_tally
-from storage.journal_folder import (
-    CLOSED,
-    OPEN,
-    SHIPPED,
-    TallyFile,
-    segment_path,
-    sync_folder,
-    take_folder,
-)
+from storage.journal_files import Disk, JournalFiles
+from storage.journal_folder import SHIPPED, TallyFile, take_folder
 from storage.records import EventId, InferenceEvent, LabelEvent
-from storage.settings import Durability, FullPolicy, JournalSettings
+from storage.settings import FullPolicy, JournalSettings
 
 JournalRecord = InferenceEvent | LabelEvent
 
@@ -39,24 +30,7 @@ NO_PLACE: Final = 0
 _SAMPLE_FROM = 0.8  # of the budget
 _SAMPLE_ONE_IN = 10
 _RETRY_AFTER_S = 1.0
-_TRY_AGAIN_S = 0.25  # after a failed write, `accepting` says yes again: the next append finds out
-_MEASURE_S = 0.5  # the shipper deletes files: how often to look what is left
-_MOST_CLOSING = 64  # files that wait for a slow disk; each holds a descriptor
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
-
-
-_fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
-    """What the journal asks of the operating system. Tests pass one that fails."""
-
-    write: Callable[[int, bytes], int] = os.write
-    sync: Callable[[int], None] = _fdatasync
-    truncate: Callable[[int, int], None] = os.ftruncate
-    sync_folder: Callable[[Path], None] = sync_folder
-    monotonic: Callable[[], float] = time.monotonic
+_LARGEST_USUAL = 16 * 1024  # bytes of an event: with less room than that, `accepting` says no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,50 +44,7 @@ class JournalStats:
     damaged: int
     sync_failures: int
     write_failures: int
-    refused: int  # requests that policy refuse turned away
-
-
-@dataclass(slots=True, kw_only=True)
-class _File:
-    """The file that is written now, or one that waits to be closed."""
-
-    number: int
-    descriptor: int
-    opened_s: float
-    size: int = 0
-    dirty: bool = False
-
-
-@dataclass(slots=True)
-class _Counters:
-    answered: int = 0
-    journalled: int = 0
-    dropped: int = 0
-    labels: int = 0
-    refused: int = 0
-    torn_tails: int = 0
-    damaged: int = 0
-    sync_failures: int = 0
-    write_failures: int = 0
-    seen: int = 0  # events while sampling
-    last_drop_us: int = 0
-
-
-@dataclass(slots=True)
-class _Held:
-    """Bytes of closed files that the shipper has not taken yet, by number."""
-
-    sizes: dict[int, int] = field(default_factory=dict)
-    total: int = 0
-    measured_s: float = 0.0
-
-    def add(self, number: int, size: int) -> None:
-        self.sizes[number] = size
-        self.total += size
-
-    def keep(self, numbers: set[int]) -> None:
-        for number in self.sizes.keys() - numbers:
-            self.total -= self.sizes.pop(number)
+    refused: int  # records that were turned away: all of them under policy `refuse`, labels under any
 
 
 class Journal:
@@ -124,30 +55,27 @@ class Journal:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._disk = disk or Disk()
         self._folder, self._owner_lock = take_folder(folder)
         recovery = self._folder.recover()
-        self._counters = _Counters(
-            answered=recovery.tally.answered,
-            journalled=recovery.tally.journalled,
-            dropped=recovery.tally.dropped,
-            labels=recovery.tally.labels,
-            torn_tails=recovery.torn_tails,
-            damaged=recovery.damaged,
-        )
-        self._newest = recovery.newest
+        self._torn_tails = recovery.torn_tails
+        self._damaged = recovery.damaged
+        self._answered = recovery.tally.answered
+        self._journalled = recovery.tally.journalled
+        self._dropped = recovery.tally.dropped
+        self._labels = recovery.tally.labels
+        self._refused = self._sampled = self._last_drop_us = 0
         self._tally_file = TallyFile(self._folder.path / "tally")
-        self._held = _Held()
-        for file in self._folder.files():
-            if file.state != SHIPPED:
-                self._held.add(file.number, file.path.stat().st_size)
-        self._file: _File | None = None
-        self._closing: list[_File] = []
-        self._failed_s: float | None = None
-        self._closed = False
-        self._folder_dirty = False
         self._lock = threading.Lock()
+        self._files = JournalFiles(
+            self._folder,
+            head=lambda: encode_tally(self._tally_now(), self._clock()),
+            settings=settings,
+            disk=disk or Disk(),
+            lock=self._lock,
+        )
         self._work = threading.Condition(self._lock)
+        self._asleep = False
+        self._closed = False
         self._stop = threading.Event()
         self._side = threading.Thread(target=self._tend, name="journal", daemon=True)
         self._side.start()
@@ -158,11 +86,14 @@ class Journal:
         return self._folder.producer
 
     def append(self, record: JournalRecord) -> EventId:
-        """Write one record. Under `drop` and `sample` a dropped one gets an id without a place."""
+        """Write one record. Under `drop` and `sample` an event that is dropped gets an id without a place."""
         return self.append_many((record,))[0]
 
     def append_many(self, records: Sequence[JournalRecord]) -> list[EventId]:
-        """Write records in one go: all of them or none. Raises `JournalFullError` under policy `refuse`."""
+        """Write records in one go, all of them or none.
+
+        Raises `JournalFullError` where they may not be dropped: under policy `refuse`, and labels under any.
+        """
         frames = [encode(record) for record in records]
         events = sum(type(record) is InferenceEvent for record in records)
         data = frames[0] if len(frames) == 1 else b"".join(frames)
@@ -170,8 +101,8 @@ class Journal:
             place = self._write(data, events)
             if place is None:
                 return self._drop(len(records), events)
-            self._counters.journalled += events
-            self._counters.labels += len(records) - events
+            self._journalled += events
+            self._labels += len(records) - events
             self._note_tally()
         number, offset = place
         ids = []
@@ -183,43 +114,36 @@ class Journal:
     def count_answered(self) -> None:
         """Count a request that gets its answer, whether its event was written or dropped."""
         with self._lock:
-            self._counters.answered += 1
+            self._answered += 1
             self._note_tally()
 
     @property
     def accepting(self) -> bool:
         """Whether an append would be written now. Ask before the work; `append` decides."""
-        if self._failed_s is not None and self._disk.monotonic() - self._failed_s < _TRY_AGAIN_S:
-            return False
-        return self._unshipped_bytes() < self._settings.budget_bytes
+        room = self._settings.budget_bytes - self._files.unshipped_bytes
+        return room >= _LARGEST_USUAL and not self._files.failing
 
     @property
     def tally(self) -> Tally:
         """The counters of this producer, since its folder was made."""
         with self._lock:
-            counters = self._counters
-            return Tally(
-                answered=counters.answered,
-                journalled=counters.journalled,
-                dropped=counters.dropped,
-                labels=counters.labels,
-            )
+            return self._tally_now()
 
     @property
     def stats(self) -> JournalStats:
         """Where the journal stands. Looks at the folder: for `/metrics`, not for each request."""
         oldest_s = self._oldest_unshipped_s()
+        self._files.measure()
         with self._lock:
-            self._measure()
             return JournalStats(
-                held_bytes=self._unshipped_bytes(),
+                held_bytes=self._files.unshipped_bytes,
                 budget_bytes=self._settings.budget_bytes,
                 oldest_unshipped_s=oldest_s,
-                torn_tails=self._counters.torn_tails,
-                damaged=self._counters.damaged,
-                sync_failures=self._counters.sync_failures,
-                write_failures=self._counters.write_failures,
-                refused=self._counters.refused,
+                torn_tails=self._torn_tails,
+                damaged=self._damaged,
+                sync_failures=self._files.sync_failures,
+                write_failures=self._files.write_failures,
+                refused=self._refused,
             )
 
     def close(self) -> None:
@@ -228,208 +152,75 @@ class Journal:
             if self._closed:
                 return
             self._closed = True
-            self._retire_file()
+            self._files.retire()
             self._work.notify_all()
         self._stop.set()
         self._side.join()
-        self._close_files()
+        self._files.close_retired()
         self._tally_file.close()
         os.close(self._owner_lock)
 
-    # Writing: all of it under the lock.
-
     def _write(self, data: bytes, events: int) -> tuple[int, int] | None:
-        """Where the data now lies: number and offset. None: by policy it was not written."""
-        if self._closed or not self._admits(len(data), events):
+        """Where the data now lies. None: by policy it was not written."""
+        if self._closed:
             return None
-        file = self._file or self._open_file()
-        if file is None:
-            return None
-        try:
-            written = self._disk.write(file.descriptor, data)
-        except OSError as exc:
-            self._note_failure(exc)
-            written = 0
-        if written != len(data):
-            self._cut_back(file)
-            return None
-        offset = file.size
-        file.size += written
-        self._failed_s = None
-        if not file.dirty:
-            file.dirty = True
+        admitted = self._admits(len(data), events)
+        place = self._files.write(data) if admitted else None
+        if self._asleep:
+            self._asleep = False
             self._work.notify()
-        if self._settings.durability is Durability.SYNC:
-            self._sync(file)
-        if file.size >= self._settings.segment_bytes and len(self._closing) < _MOST_CLOSING:
-            self._retire_file()
-        return file.number, offset
+        return place
 
     def _admits(self, size: int, events: int) -> bool:
         """Whether the byte budget has room, by policy."""
         budget = self._settings.budget_bytes
-        held = self._unshipped_bytes()
+        held = self._files.unshipped_bytes
         if held + size > budget:
-            self._work.notify()  # the side thread looks whether the shipper made room
             return False
         if self._settings.policy is not FullPolicy.SAMPLE or not events or held < _SAMPLE_FROM * budget:
             return True
-        self._counters.seen += 1
-        self._work.notify()
-        return self._counters.seen % _SAMPLE_ONE_IN == 0
-
-    def _open_file(self) -> _File | None:
-        number = self._newest + 1
-        path = segment_path(self._folder.path, number, OPEN)
-        counters = self._counters
-        tally = Tally(
-            answered=counters.answered,
-            journalled=counters.journalled,
-            dropped=counters.dropped,
-            labels=counters.labels,
-        )
-        head = encode_tally(tally, self._clock())
-        try:
-            descriptor = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
-        except OSError as exc:
-            self._note_failure(exc)
-            return None
-        self._newest = number
-        self._folder_dirty = True
-        file = _File(number=number, descriptor=descriptor, opened_s=self._disk.monotonic())
-        try:
-            file.size = self._disk.write(descriptor, head)
-        except OSError as exc:
-            self._note_failure(exc)
-        if file.size != len(head):
-            os.close(descriptor)
-            path.unlink(missing_ok=True)
-            self._newest = number - 1  # no event was given this number
-            self._failed_s = self._disk.monotonic()
-            return None
-        self._file = file
-        self._work.notify()
-        return file
-
-    def _cut_back(self, file: _File) -> None:
-        """Take half a frame away again: all that would follow it would hide behind the damage."""
-        self._failed_s = self._disk.monotonic()
-        try:
-            self._disk.truncate(file.descriptor, file.size)
-        except OSError as exc:
-            self._note_failure(exc)
-            self._retire_file()
-
-    def _note_failure(self, exc: OSError) -> None:
-        if exc.errno not in _DISK_FULL:
-            raise exc
-        self._counters.write_failures += 1
-        self._failed_s = self._disk.monotonic()
+        self._sampled += 1
+        return self._sampled % _SAMPLE_ONE_IN == 0
 
     def _drop(self, records: int, events: int) -> list[EventId]:
         if self._settings.policy is FullPolicy.REFUSE or events < records:
-            self._counters.refused += records
+            self._refused += records
             raise JournalFullError(
-                "the journal takes no more events now: its disk or its byte budget is full",
+                "the journal takes nothing now: its disk or its byte budget is full",
                 retry_after_s=_RETRY_AFTER_S,
             )
-        self._counters.dropped += events
-        self._note_tally()
-        first = max(self._counters.last_drop_us + 1, to_microseconds(self._clock()))
-        self._counters.last_drop_us = first + records - 1
+        first = max(self._last_drop_us + 1, to_microseconds(self._clock()))
+        self._last_drop_us = first + records - 1
+        if not self._closed:
+            self._dropped += events
+            self._note_tally()
         return [
             EventId(producer=self._folder.producer, segment=NO_PLACE, offset=first + number)
             for number in range(records)
         ]
 
+    def _tally_now(self) -> Tally:
+        return Tally(
+            answered=self._answered, journalled=self._journalled, dropped=self._dropped, labels=self._labels
+        )
+
     def _note_tally(self) -> None:
-        counters = self._counters
-        self._tally_file.write(counters.answered, counters.journalled, counters.dropped, counters.labels)
-
-    def _retire_file(self) -> None:
-        """Write no more into the current file; the side thread closes it."""
-        if self._file is not None:
-            self._held.add(self._file.number, self._file.size)
-            self._closing.append(self._file)
-            self._file = None
-            self._work.notify()
-
-    def _unshipped_bytes(self) -> int:
-        return self._held.total + (self._file.size if self._file is not None else 0)
-
-    # The side thread.
+        self._tally_file.write(self._answered, self._journalled, self._dropped, self._labels)
 
     def _tend(self) -> None:
-        """Sync, close and measure while there is something to do; sleep when there is not."""
+        """The side thread: sync, close and measure while there is something to do; else sleep."""
         while not self._stop.is_set():
             with self._lock:
-                while not (self._closed or self._has_work()):
+                while not (self._closed or self._files.need_care or not self._has_room()):
+                    self._asleep = True
                     self._work.wait()
             self._stop.wait(self._settings.sync_s)
-            self._sync_current()
-            self._close_files()
-            with self._lock:
-                if self._disk.monotonic() - self._held.measured_s >= _MEASURE_S:
-                    self._measure()
+            self._files.sync()
+            self._files.close_retired()
+            self._files.measure()
 
-    def _has_work(self) -> bool:
-        over = self._held.total >= _SAMPLE_FROM * self._settings.budget_bytes
-        return self._file is not None or bool(self._closing) or over
-
-    def _sync_current(self) -> None:
-        with self._lock:
-            file = self._file
-            if file is None:
-                return
-            if self._disk.monotonic() - file.opened_s >= self._settings.segment_s:
-                self._retire_file()
-                return
-            if not file.dirty:
-                return
-            file.dirty = False
-        self._sync(file)  # outside the lock: appends go on
-
-    def _sync(self, file: _File) -> None:
-        """Sync one file. After a failure its pages may be lost, and a second try would lie: begin a new file."""
-        try:
-            self._disk.sync(file.descriptor)
-        except OSError:
-            self._counters.sync_failures += 1
-            if file is self._file and self._settings.durability is not Durability.SYNC:
-                with self._lock:
-                    self._retire_file()
-            elif file is self._file:
-                self._retire_file()
-
-    def _close_files(self) -> None:
-        with self._lock:
-            closing = list(self._closing)
-        for file in closing:
-            if file.dirty:
-                file.dirty = False
-                self._sync(file)
-            try:
-                path = segment_path(self._folder.path, file.number, OPEN)
-                path.rename(path.with_suffix(CLOSED))
-            except OSError:
-                self._counters.write_failures += 1
-                continue  # it stays in the list: the next round tries again
-            os.close(file.descriptor)
-            with self._lock:
-                self._closing.remove(file)
-        if closing or self._folder_dirty:
-            self._folder_dirty = False
-            try:
-                self._disk.sync_folder(self._folder.path)
-            except OSError:
-                self._counters.sync_failures += 1
-
-    def _measure(self) -> None:
-        """Look which files the shipper has taken."""
-        self._held.measured_s = self._disk.monotonic()
-        self._held.keep({file.number for file in self._folder.files() if file.state != SHIPPED})
+    def _has_room(self) -> bool:
+        return self._files.unshipped_bytes + _LARGEST_USUAL < _SAMPLE_FROM * self._settings.budget_bytes
 
     def _oldest_unshipped_s(self) -> float | None:
         for file in self._folder.files():

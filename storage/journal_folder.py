@@ -46,7 +46,6 @@ class Recovery:
     """What was found where a gateway died."""
 
     tally: Tally
-    newest: int  # the highest number used; 0: none yet
     torn_tails: int
     damaged: int
 
@@ -108,10 +107,9 @@ class ProducerFolder:
 
     def recover(self) -> Recovery:
         """Mend what a dead gateway left: cut torn tails, close files, count on. Hold the lock."""
-        torn_tails = damaged = newest = 0
+        torn_tails = damaged = 0
         last = Tally()
         for file in self.files():
-            newest = file.number
             if file.state == SHIPPED:
                 continue
             content = scan(file.path.read_bytes())
@@ -130,7 +128,7 @@ class ProducerFolder:
         counters = TallyFile(self.path / "tally")
         counters.write(tally.answered, tally.journalled, tally.dropped, tally.labels)
         counters.close()
-        return Recovery(tally=tally, newest=newest, torn_tails=torn_tails, damaged=damaged)
+        return Recovery(tally=tally, torn_tails=torn_tails, damaged=damaged)
 
 
 @contextmanager

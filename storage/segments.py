@@ -98,7 +98,7 @@ class SegmentLog:
             return self.store_many_in(connection, deliveries)
 
     def store_many_in(self, connection: Connection, deliveries: Sequence[Delivery]) -> int:
-        """The same in a transaction of the caller. Heads are locked in rising order, so no two wait in a ring."""
+        """The same in the caller's transaction. Heads are locked in rising order, so none waits in a ring."""
         count = len(_partitions(connection))
         ordered = sorted(deliveries, key=lambda each: partition_of(each.producer, each.number, count))
         return sum(self.store_in(connection, delivery) for delivery in ordered)
@@ -148,6 +148,11 @@ class SegmentLog:
         )
         _note_producer(connection, delivery, found, now)
         return True
+
+    def heads(self) -> dict[int, int]:
+        """The newest number of every partition: one question that tells whether there is anything to do."""
+        with self._database.read() as connection:
+            return {row.partition: row.seq for row in connection.execute(sa.select(head.c.partition, head.c.seq))}
 
     def after(self, partition: int, seq: int, limit: int) -> list[Segment]:
         """The segments that follow a read position, oldest first."""

