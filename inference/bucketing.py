@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-MAX_PADDING = 0.33
-"""Share of a batch's padded tokens that may be padding."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
@@ -16,6 +13,7 @@ class Room:
 
     rows: int
     tokens: int  # padded: rows x the longest
+    padding: float  # share of the padded tokens that may be padding
 
 
 class Block(Protocol):
@@ -69,4 +67,4 @@ def cut(lengths: Sequence[int], room: Room) -> list[list[int]]:
 
 def _fits(rows: int, tokens: int, longest: int, room: Room) -> bool:
     padded = rows * longest
-    return rows <= room.rows and padded <= room.tokens and padded - tokens <= MAX_PADDING * padded
+    return rows <= room.rows and padded <= room.tokens and padded - tokens <= room.padding * padded

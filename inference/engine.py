@@ -72,7 +72,7 @@ class Engine:
         self._running: _Running | None = None
 
     async def start(self) -> None:
-        """Begin to load the newest version of every model. Returns before they are; `models` tells how far."""
+        """Begin to load the newest version of every model; `models` tells how far they are."""
         device = await self._in_loader(partial(Device.of, self._settings.device))
         self._running = _Running(
             device=device,

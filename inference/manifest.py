@@ -135,6 +135,9 @@ class Limits(Section):
 
     max_batch: int = Field(default=512, ge=1, description="rows in one batch")
     token_budget: int = Field(default=16384, ge=1, description="padded tokens in one batch (texts)")
+    max_padding: float = Field(
+        default=0.2, ge=0, le=0.33, description="share of a batch of texts that may be padding"
+    )
     max_length: int = Field(
         default=512, ge=1, description="tokens of one text; longer ones are cut and marked"
     )

@@ -66,7 +66,7 @@ class ModelQueue:
         self.closed = False
         self._model = model
         self._max_waiting = limits.max_waiting
-        self._room = Room(rows=limits.max_batch, tokens=limits.token_budget)
+        self._room = Room(rows=limits.max_batch, tokens=limits.token_budget, padding=limits.max_padding)
         self._units_per_batch = limits.token_budget if model.bucketed else limits.max_batch
         self._lanes = Lanes(quantum=max(1, self._units_per_batch // 16))
         self._now = now

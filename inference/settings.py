@@ -17,7 +17,8 @@ class EngineSettings(BaseModel):
         default=Path(".inferwatch/models"), description="folder that `inferwatch models add` fills"
     )
     code: tuple[Path, ...] = Field(
-        default=(), description="folders with the operator's own modules, for `torch.module`"
+        default=(),
+        description="folders with the operator's own modules, for `torch.module`; that of this file if none",
     )
     device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = Field(
         default="auto", description="auto: CUDA where there is one, else the CPU"

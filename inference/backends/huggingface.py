@@ -44,7 +44,7 @@ class HuggingFaceModel:
         self._threads = source.device.threads_for(sum(p.numel() for p in module.parameters()), source.threads)
         self._signature = TextSignature(source.manifest)
         self._answers = Answers(source.manifest)
-        self._room = Room(rows=limits.max_batch, tokens=max(limits.token_budget, max_length))
+        self._room = Room(rows=limits.max_batch, tokens=limits.token_budget, padding=limits.max_padding)
         self._max_length = max_length
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)

@@ -18,7 +18,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @asynccontextmanager
 async def serving(root: Path, *folders: Path, **settings: Any) -> AsyncIterator[Engine]:
-    """An engine with the folders added to a repository under `root`, when all of them are loaded or failed."""
+    """An engine with the folders added to a repository under `root`, all of them loaded or failed."""
     repository = Repository(root / "models")
     for folder in folders:
         repository.add(folder, [CODE])

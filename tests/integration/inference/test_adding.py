@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -137,7 +138,7 @@ def test_a_link_out_of_the_folder_is_refused(repository: Repository, tmp_path: P
     ],
 )
 def test_a_wrong_model_yaml_is_refused_by_key(
-    repository: Repository, tmp_path: Path, change: dict[str, object], said: str
+    repository: Repository, tmp_path: Path, change: dict[str, Any], said: str
 ) -> None:
     folder = mlp_folder(tmp_path / "mlp", **change)
 
@@ -155,7 +156,7 @@ def test_a_wrong_model_yaml_is_refused_by_key(
     ],
 )
 def test_a_module_that_does_not_fit_is_refused(
-    repository: Repository, tmp_path: Path, torch: dict[str, object], said: str
+    repository: Repository, tmp_path: Path, torch: dict[str, Any], said: str
 ) -> None:
     folder = mlp_folder(tmp_path / "mlp", torch=torch)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.bucketing import MAX_PADDING, Room, choose, cut
+from inference.bucketing import Room, choose, cut
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Text:
 
 
 TEXTS = st.lists(st.builds(Text, rows=st.integers(1, 8), length=st.integers(1, 512)), min_size=1, max_size=80)
-ROOMS = st.builds(Room, rows=st.integers(1, 64), tokens=st.integers(512, 8192))
+ROOMS = st.builds(Room, rows=st.integers(1, 64), tokens=st.integers(512, 8192), padding=st.floats(0, 0.33))
 
 
 @given(texts=TEXTS, room=ROOMS)
@@ -44,14 +44,14 @@ def test_what_runs_together_keeps_to_rows_tokens_and_padding(texts: list[Text], 
     if len(chosen) > 1:
         assert rows <= room.rows
         assert padded <= room.tokens
-        assert (padded - tokens) / padded <= MAX_PADDING + 1e-9
+        assert (padded - tokens) / padded <= room.padding + 1e-9
 
 
 @given(texts=TEXTS)
 def test_texts_of_one_length_fill_the_batch(texts: list[Text]) -> None:
     same = [Text(rows=1, length=7) for _ in texts]
 
-    chosen = choose(same, Room(rows=16, tokens=16 * 7))
+    chosen = choose(same, Room(rows=16, tokens=16 * 7, padding=0.0))
 
     assert len(chosen) == min(16, len(same))
 
@@ -70,4 +70,4 @@ def test_every_group_of_a_cut_request_fits_a_batch(lengths: list[int], room: Roo
         tokens = sum(lengths[place] for place in group)
         assert len(group) <= room.rows
         assert padded <= room.tokens
-        assert (padded - tokens) / padded <= MAX_PADDING + 1e-9
+        assert (padded - tokens) / padded <= room.padding + 1e-9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from inference.errors import InvalidInputError
 from inference.manifest import Manifest
 from inference.signature import Table, TableSignature, TextSignature
 
-INPUTS = [
+INPUTS: list[dict[str, Any]] = [
     {"name": "age", "type": "number", "mean": 40.0, "std": 10.0},
     {"name": "income", "type": "number", "mean": 100.0, "std": 50.0, "missing": 100.0},
     {"name": "city", "type": "category", "categories": ["Berlin", "Paris"]},
@@ -31,14 +32,14 @@ GOOD: dict[str, list[Value]] = {
 }
 
 
-def manifest(inputs: list[dict[str, Any]], **limits: Any) -> Manifest:
+def manifest(inputs: Sequence[Mapping[str, Any]], **limits: Any) -> Manifest:
     return Manifest.model_validate(
         {
             "name": "m",
             "version": "1",
             "task": "regression",
             "backend": "echo",
-            "inputs": inputs,
+            "inputs": list(inputs),
             "limits": limits,
             "files": {},
             "added_at": "2026-01-01T00:00:00+00:00",
@@ -100,7 +101,7 @@ def test_an_odd_value_is_refused_by_column_and_row(column: str, values: list[Any
 
 
 def test_a_boolean_is_no_category_called_one() -> None:
-    inputs = [{"name": "plan", "type": "category", "categories": [0, 1]}]
+    inputs: list[dict[str, Any]] = [{"name": "plan", "type": "category", "categories": [0, 1]}]
 
     with pytest.raises(InvalidInputError, match="a boolean True is not a known category"):
         TableSignature(manifest(inputs)).check({"plan": [True]}, 1)
