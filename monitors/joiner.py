@@ -84,6 +84,8 @@ class Joiner:
 
     def take(self, decoded: Decoded, lease: Lease) -> None:
         """Join the labels of some segments, and those that waited for events in them."""
+        for key in decoded.events:
+            self._watchlist.find(key)  # a model that is new is registered before the transaction begins
         with self._counting.transaction(lease) as write:
             own_ids = [(event.key, event.app_id, id_) for id_, event in decoded.all_events() if event.app_id]
             remember_app_ids(write.connection, own_ids, stored_at=self._clock())
@@ -174,9 +176,7 @@ class Joiner:
         return places
 
     def _checked(self, label: WaitingLabel, id_: EventId, event: InferenceEvent) -> Label | Refusal:
-        watched = (
-            self._watchlist.find((event.model, event.version)) if event.model and event.version else None
-        )
+        watched = self._watchlist.known((event.model or "", event.version or ""))
         if event.key != label.tenant:
             return Refusal.NOT_THEIRS
         if watched is None or event.outcome is not Outcome.OK:

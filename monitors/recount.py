@@ -43,7 +43,6 @@ class Recounter:
 
     def begin(self, partition: int, lease: Lease, positions: Mapping[str, int]) -> None:
         """Put new references into force, before anything is counted against them in this partition."""
-        known = self._recounts_of(partition, lease)
         new = [
             Recount(
                 monitor=name,
@@ -53,14 +52,22 @@ class Recounter:
                 reference=reference,
                 seq=positions[name],
             )
-            for (name, model, version), reference in self._in_force().items()
-            if (held := known.get((name, model, version))) is None or held.reference != reference
+            for (name, model, version), reference in self._new(partition, lease).items()
         ]
         if not new:
             return
         with self._counting.transaction(lease) as write:
             begin_recounts(write.connection, new)
+        known = self._recounts_of(partition, lease)
         known.update({(each.monitor, each.model, each.version): each for each in new})
+
+    def has_new(self, partition: int, lease: Lease) -> bool:
+        """Whether a reference came into force that is not noted in this partition."""
+        return bool(self._new(partition, lease))
+
+    def forget(self) -> None:
+        """After a failure: read everything anew from SQL."""
+        self._known.clear()
 
     def take(self, partition: int, lease: Lease) -> int:
         """Count a run of stored segments of a partition anew. Returns how many there were."""
@@ -111,6 +118,14 @@ class Recounter:
                 write.touch_windows(counted.windows)
                 write.quarantine(counted.quarantined)
             save_recounts(write.connection, [replace(each, seq=floor) for each in items])
+
+    def _new(self, partition: int, lease: Lease) -> dict[tuple[str, str, str], str]:
+        known = self._recounts_of(partition, lease)
+        return {
+            key: reference
+            for key, reference in self._in_force().items()
+            if (held := known.get(key)) is None or held.reference != reference
+        }
 
     def _in_force(self) -> dict[tuple[str, str, str], str]:
         """The references of all monitors that count in bins, by monitor and model version."""

@@ -73,6 +73,15 @@ class Runner:
             raise
         return taken
 
+    def behind(self, partition: int, lease: Lease, head: int) -> bool:
+        """Whether anything is left to count up to the partition's newest segment, or a reference is new."""
+        positions = self._positions_of(partition, lease)
+        return min(positions.values()) < head or self._recounter.has_new(partition, lease)
+
+    def forget(self) -> None:
+        """After a failure: read the positions anew from SQL."""
+        self._positions.clear()
+
     def _positions_of(self, partition: int, lease: Lease) -> dict[str, int]:
         held = self._positions.get(partition)
         if held is None or held.lease != lease:
@@ -136,7 +145,7 @@ class Runner:
 
     def _note_newest(self, decoded: Decoded, write: CountingWrite) -> None:
         for (model, version), events in sorted(decoded.events.items()):
-            if self._watchlist.find((model, version)) is not None:
+            if self._watchlist.known((model, version)) is not None:
                 newest = max((event for _, event in events), key=lambda event: event.at)
                 write.note_newest(model=model, version=version, newest_at=newest.at, replay=newest.replay)
 

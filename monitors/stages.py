@@ -24,6 +24,7 @@ from storage.counting import Counting
 from storage.database import Database
 from storage.leases import Leases
 from storage.segments import SegmentLog
+from storage.settings import RetentionSettings
 from storage.shipper import Shipper
 
 
@@ -52,6 +53,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
     repository: Repository | None,
     settings: MonitorSettings,
     alerts: AlertSettings,
+    retention: RetentionSettings,
     owner: str,
     clock: Clock,
     chance: Callable[[], float],
@@ -95,6 +97,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
             rules=DEFAULT_RULES,
             channels=channels,
             quiet_s=settings.quiet_s,
+            retention=retention,
             clock=clock,
         ),
         sender=Sender(database, counting=counting, channels=channels, clock=clock, chance=chance),

@@ -103,8 +103,12 @@ class Watchlist:
         """Every version that is watched now."""
         return list(self._watched.values())
 
+    def known(self, key: ModelKey) -> Watched | None:
+        """What watches a version, as far as is known. Never asks the database: for use in a transaction."""
+        return self._watched.get(key)
+
     def find(self, key: ModelKey) -> Watched | None:
-        """What watches a version. One that is not known is looked for, once."""
+        """What watches a version. One that is not known is looked for."""
         if key not in self._watched:
             self.refresh()
         return self._watched.get(key)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from monitors.alerts.channels import Channel
 from monitors.alerts.groups import group
 from monitors.alerts.rules import Decision, Rule, RuleState, decide
+from monitors.housekeeping import judged_for_good
 from monitors.watched import Watched, Watchlist
 from storage.alerts import (
     OutboxMessage,
@@ -32,6 +33,7 @@ from storage.leases import Lease
 from storage.measurements import add_judgements
 from storage.records import Judgement
 from storage.recounts import recounts
+from storage.settings import RetentionSettings
 from storage.summaries import sum_between
 from storage.windows import ModelClock, PendingWindow, mark_judged, model_clocks, pending_windows
 
@@ -66,6 +68,7 @@ class Judge:
         rules: Sequence[Rule],
         channels: Sequence[Channel],
         quiet_s: float,
+        retention: RetentionSettings,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -73,6 +76,7 @@ class Judge:
         self._watchlist = watchlist
         self._rules = rules
         self._channels = channels
+        self._retention = retention
         self._quiet = timedelta(seconds=quiet_s)
         self._clock = clock
 
@@ -103,6 +107,10 @@ class Judge:
         look = Look(watched=watched, clock=clock)
         for pending in self._pending(watched, before, unfinished):
             look.windows.append(pending)
+            age = clock.newest_at - pending.key.window.start
+            length = pending.key.window.end - pending.key.window.start
+            if pending.judged and judged_for_good(length, age, self._retention):
+                continue  # too late: what was said of it stays
             look.judgements.extend(self._assessed(watched, pending, replay=clock.replay))
         return look
 

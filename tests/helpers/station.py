@@ -25,7 +25,7 @@ from storage.leases import Lease
 from storage.models import StoredReference, put_reference, register_model
 from storage.records import Arm, EventId, InferenceEvent, LabelEvent, Outcome, Record, Scope, Summary, Value
 from storage.segments import SegmentLog
-from storage.settings import DatabaseSettings
+from storage.settings import DatabaseSettings, RetentionSettings
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -138,6 +138,7 @@ class Station:
             repository=None,
             settings=self._settings,
             alerts=self._alerts,
+            retention=RetentionSettings(),
             owner=self._owner,
             clock=self.clock,
             chance=lambda: 0.5,

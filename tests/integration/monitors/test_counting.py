@@ -14,14 +14,13 @@ from monitors.settings import MonitorSettings
 from storage import tables
 from storage.errors import LeaseLostError
 from storage.records import Record
-from tests.helpers.postgres import database_url, postgres_server, postgres_url, sqlite_url  # noqa: F401
 from tests.helpers.station import CrashError, Station, a_label, a_reference, a_station, an_event, traffic
 
 SEED = 11
 
 
 @pytest.fixture
-def station(database_url: str) -> Iterator[Station]:  # noqa: F811
+def station(database_url: str) -> Iterator[Station]:
     with a_station(database_url, partitions=3, settings=MonitorSettings(segments_at_once=3)) as made:
         made.register(reference=a_reference())
         yield made
@@ -118,7 +117,7 @@ def test_events_of_a_model_that_nobody_knows_pass(station: Station) -> None:
     assert {(row.counted, row.quarantined) for row in station.rows(tables.cursor)} == {(2, 0)}
 
 
-def test_a_monitor_that_is_off_counts_nothing_and_stays_in_step(database_url: str) -> None:  # noqa: F811
+def test_a_monitor_that_is_off_counts_nothing_and_stays_in_step(database_url: str) -> None:
     with a_station(database_url, partitions=1, settings=MonitorSettings(off=("traffic",))) as quiet:
         quiet.register()
         quiet.store(traffic(10))

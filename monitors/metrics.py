@@ -1,0 +1,135 @@
+"""The monitor process's own metrics: everything is read at the scrape from where it is kept.
+
+What cannot be read now (the database is away) is absent, and never zero.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from monitors.loops import Loop
+from monitors.stages import Stages
+from storage.accounts import Lag, accounting, lags, producer_accounts
+from storage.alerts import open_alerts
+from storage.clock import Clock
+from storage.errors import StorageError
+from storage.labels import refused_labels, waiting_count
+
+log = logging.getLogger(__name__)
+
+PREFIX = "inferwatch_"
+
+
+class MonitorCollector(Collector):
+    """Answers a scrape."""
+
+    def __init__(self, stages: Stages, loops: Sequence[Loop], *, clock: Clock) -> None:
+        self._stages = stages
+        self._loops = loops
+        self._clock = clock
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing ahead of the first scrape: registering would ask the database otherwise."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._shipped()
+        yield self._messages()
+        yield self._failures()
+        try:
+            yield from self._stored()
+        except StorageError as exc:
+            log.warning("metrics incomplete", extra={"error": str(exc)})
+
+    def _shipped(self) -> Iterator[Metric]:
+        if self._stages.shipper is None:
+            return
+        stats = self._stages.shipper.stats
+        yield _gauge(
+            "journal_waiting_bytes", "Bytes of this host's journal not in SQL yet", stats.waiting_bytes
+        )
+        oldest_s = stats.oldest_unshipped_s or 0.0
+        yield _gauge("oldest_unshipped_seconds", "Age of the oldest journal file not in SQL yet", oldest_s)
+        yield _counter("segments_repeated", "Segments that the log had already", stats.repeated)
+
+    def _messages(self) -> Metric:
+        sender = self._stages.sender
+        family = CounterMetricFamily(
+            f"{PREFIX}notifications", "Messages by what became of them", labels=["result"]
+        )
+        for result, n in (("sent", sender.sent), ("failed", sender.failed), ("dead", sender.dead)):
+            family.add_metric([result], n)
+        return family
+
+    def _failures(self) -> Metric:
+        family = CounterMetricFamily(
+            f"{PREFIX}loop_failures", "Steps that failed, by thread", labels=["loop"]
+        )
+        for loop in self._loops:
+            family.add_metric([loop.name], loop.failures)
+        return family
+
+    def _stored(self) -> Iterator[Metric]:
+        with self._stages.database.read() as connection:
+            account = accounting(connection)
+            behind = lags(connection)
+            producers = producer_accounts(connection)
+            alerts = open_alerts(connection)
+            refused = refused_labels(connection)
+            waiting = waiting_count(connection)
+        yield _counter("events_stored", "Events in the segment log, ever", account.stored)
+        yield _counter("events_counted", "Events counted by every monitor", account.counted)
+        yield _counter("quarantined", "Events set aside by a monitor", account.quarantined)
+        yield _gauge("events_waiting", "Events not yet passed by every monitor", account.waiting)
+        yield _counter(
+            "frames_damaged", "Damaged places in journals", sum(each.damaged for each in producers)
+        )
+        yield _lag_family(behind, self._clock())
+        by_state = Counter((alert.rule, alert.status.value) for alert in alerts)
+        states = GaugeMetricFamily(f"{PREFIX}alerts", "Open alerts", labels=["rule", "state"])
+        for (rule, state), n in sorted(by_state.items()):
+            states.add_metric([rule, state], n)
+        yield states
+        yield _gauge("labels_waiting", "Labels that wait for their event", waiting)
+        given_up = CounterMetricFamily(f"{PREFIX}labels_refused", "Labels given up", labels=["reason"])
+        for reason, n in sorted(refused.items()):
+            given_up.add_metric([reason], n)
+        yield given_up
+
+
+def serve_metrics(collector: MonitorCollector, *, host: str, port: int) -> None:
+    """Answer `/metrics` from a thread, until the process ends. Without the port the process runs on."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    try:
+        start_http_server(port, addr=host, registry=registry)
+    except OSError as exc:
+        log.error("metrics not served", extra={"host": host, "port": port, "error": str(exc)})
+
+
+def _lag_family(behind: Sequence[Lag], now: datetime) -> Metric:
+    family = GaugeMetricFamily(
+        f"{PREFIX}monitor_lag_seconds", "How long the oldest uncounted event waits", labels=["monitor"]
+    )
+    seconds: dict[str, float] = {}
+    for lag in behind:
+        waits_s = 0.0 if lag.since is None else max(0.0, (now - lag.since).total_seconds())
+        seconds[lag.monitor] = max(seconds.get(lag.monitor, 0.0), waits_s)
+    for monitor, lag_s in sorted(seconds.items()):
+        family.add_metric([monitor], lag_s)
+    return family
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}{name}", about, value=value)
+
+
+def _counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(f"{PREFIX}{name}", about, value=value)

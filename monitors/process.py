@@ -1,0 +1,152 @@
+"""The monitor process: ships the journal to SQL, runs the monitors, judges, sends.
+
+Three threads, each with a loop that goes on whatever happens to one step: ship, count (and judge), send. With
+the database away for a while nothing is lost: the journal keeps what was not shipped, and every loop tries
+again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.repository import Repository
+from monitors.housekeeping import Housekeeping
+from monitors.loops import LONGEST_PAUSE_S, Loop
+from monitors.metrics import MonitorCollector, serve_metrics
+from monitors.rounds import CountingRound
+from monitors.settings import AlertSettings, MonitorSettings
+from monitors.stages import Stages, build_stages
+from monitors.tenure import Tenure
+from storage.clock import Clock, utc_now
+from storage.counting import Counting
+from storage.database import Database, open_writer
+from storage.errors import DatabaseUnavailableError, StorageError
+from storage.segments import SegmentLog
+from storage.settings import DatabaseSettings, JournalSettings, RetentionSettings
+
+log = logging.getLogger(__name__)
+
+STOP_S = 20.0
+SEND_POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSettings:
+    """The parts of `inferwatch.yaml` that the process reads."""
+
+    database: DatabaseSettings
+    journal: JournalSettings
+    retention: RetentionSettings
+    monitor: MonitorSettings
+    alerts: AlertSettings
+    repository: Path
+
+
+def run(settings: ProcessSettings, *, clock: Clock = utc_now) -> None:
+    """Run until SIGTERM or SIGINT. Call it from the main thread."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    run_until(stop, settings, clock=clock)
+
+
+def run_until(stop: threading.Event, settings: ProcessSettings, *, clock: Clock = utc_now) -> None:
+    """Run until the event is set, then end cleanly: finish the step at hand, give the leases back."""
+    database = _opened(settings.database, stop)
+    if database is None:
+        return
+    try:
+        _run_with(database, stop, settings, clock)
+    finally:
+        database.close()
+
+
+def owner_of(settings: DatabaseSettings) -> str:
+    """Who holds the leases. One process writes a SQLite file, so after a crash it takes them back at once."""
+    if settings.url.startswith("sqlite"):
+        return "monitor"
+    return f"{socket.gethostname()}-{secrets.token_hex(6)}"
+
+
+def _run_with(database: Database, stop: threading.Event, settings: ProcessSettings, clock: Clock) -> None:
+    segments = SegmentLog(database, clock=clock, retain_days=settings.retention.segments_days)
+    counting = Counting(database, segments, clock=clock)
+    stages = build_stages(
+        database,
+        log=segments,
+        counting=counting,
+        journal=settings.journal.folder,
+        repository=Repository(settings.repository),
+        settings=settings.monitor,
+        alerts=settings.alerts,
+        retention=settings.retention,
+        owner=owner_of(settings.database),
+        clock=clock,
+        chance=random.random,
+    )
+    housekeeping = Housekeeping(database, segments, counting, settings=settings.retention, clock=clock)
+    tenures = [Tenure(stages.leases, ttl_s=settings.monitor.lease_s) for _ in ("count", "send")]
+    loops = _loops(stages, housekeeping, tenures, stop, settings)
+    if settings.monitor.metrics_port is not None:
+        collector = MonitorCollector(stages, loops, clock=clock)
+        serve_metrics(collector, host=settings.monitor.metrics_host, port=settings.monitor.metrics_port)
+    for loop in loops:
+        loop.start()
+    log.info("monitor process runs", extra={"partitions": len(segments.partitions)})
+    stop.wait()
+    ended = [loop.join(STOP_S) for loop in loops]
+    if all(ended):
+        _release(tenures)
+    log.info("monitor process ended", extra={"cleanly": all(ended)})
+
+
+def _loops(
+    stages: Stages,
+    housekeeping: Housekeeping,
+    tenures: Sequence[Tenure],
+    stop: threading.Event,
+    settings: ProcessSettings,
+) -> list[Loop]:
+    counting, sending = tenures
+    rounds = CountingRound(stages, counting, housekeeping)
+    poll_s = settings.monitor.poll_s
+    loops = [Loop("count", rounds.step, stop=stop, poll_s=poll_s, after_failure=rounds.forget)]
+    if (shipper := stages.shipper) is not None:
+        loops.append(Loop("ship", lambda: shipper.ship() > 0, stop=stop, poll_s=poll_s))
+    if settings.alerts.email is not None:
+
+        def send() -> bool:
+            lease = sending.lease("send")
+            return lease is not None and stages.sender.send(lease) > 0
+
+        loops.append(Loop("send", send, stop=stop, poll_s=SEND_POLL_S, after_failure=sending.forget))
+    return loops
+
+
+def _opened(settings: DatabaseSettings, stop: threading.Event) -> Database | None:
+    """The database, as soon as it is there; None when the process is to end before."""
+    pause_s = 0.5
+    while not stop.is_set():
+        try:
+            return open_writer(settings)
+        except DatabaseUnavailableError as exc:
+            log.warning("database away", extra={"loop": "start", "error": str(exc)})
+            stop.wait(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    return None
+
+
+def _release(tenures: Sequence[Tenure]) -> None:
+    try:
+        for tenure in tenures:
+            tenure.release()
+    except StorageError as exc:  # the database is away: they expire by themselves
+        log.warning("leases not released", extra={"error": str(exc)})
