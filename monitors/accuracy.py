@@ -34,6 +34,7 @@ from storage.records import Bounds, Measurement, Summary
 
 CLASS_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier", "log_loss")
 NUMBER_METRICS = ("mae", "rmse")
+_CELLS = frozenset({"labelled", "confusion", "scores", "errors", "scored", "losses"})
 _MAY_FALL = frozenset({"accuracy", "f1", "roc_auc"})
 
 
@@ -63,9 +64,7 @@ class Accuracy:
                 return False
 
     def observe(self, frame: Frame) -> Summary:
-        """`rows` and `labelled`, labels of no known class (`not_allowed`), `conflicts`, and the cells of the
-        task.
-        """
+        """`rows`, `labelled`, `conflicts`, labels of no known class (`not_allowed`), and the task's cells."""
         answered = frame.ok
         if answered.rows == 0:
             return Summary()
@@ -86,9 +85,9 @@ class Accuracy:
     def assess(self, current: Summary, reference: Summary | None) -> Iterator[Measurement]:
         """Figures of the labelled rows, then how many rows are labelled and how many labels disagree."""
         manifest = self.model.manifest
-        now = _figures(current, manifest)
+        now = _figures(current, manifest) if _is_complete(current) else {}
         then = _figures(reference, manifest) if reference is not None else {}
-        labelled = current.count("labelled")
+        labelled = max(current.count("labelled"), 0)
         for metric in NUMBER_METRICS if manifest.task is Task.REGRESSION else CLASS_METRICS:
             figure = now.get(metric) if labelled >= self.min_labels else None
             yield _measured(metric, figure, self._bounds(metric, then.get(metric)), labelled)
@@ -117,6 +116,11 @@ class Accuracy:
 
 def _figures(summary: Summary, manifest: ModelSpec) -> Mapping[str, Figure]:
     return error_figures(summary) if manifest.task is Task.REGRESSION else class_figures(summary, manifest)
+
+
+def _is_complete(summary: Summary) -> bool:
+    """Whether no label was taken out before it was counted: two workers may count the two."""
+    return not any((cells < 0).any() for name, cells in summary.counts.items() if name in _CELLS)
 
 
 def _measured(metric: str, figure: Figure | None, bounds: Bounds, n: int) -> Measurement:

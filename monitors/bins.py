@@ -1,7 +1,4 @@
-"""Counting reals in integers:
-
-bins between fixed edges, and sums in fixed point. Integers add in any order.
-"""
+"""Reals counted in integers, which add in any order: bins between fixed edges, sums in fixed point."""
 
 from __future__ import annotations
 
@@ -26,10 +23,7 @@ _MANTISSA = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binned:
-    """Numbers by bin:
-
-    how many, the sum of their distances from a centre, and how many were too far to sum in full.
-    """
+    """Numbers by bin, and the sum of their distances from a centre; `clipped` were too far to sum."""
 
     counts: Counts
     sums: Counts
@@ -41,7 +35,8 @@ def quantile_edges(values: Floats, bins: int) -> Floats:
 
     A constant gets a bin of its own, so that a departure to either side can be seen.
     """
-    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    # of halves, which are exact: between values near the largest float a difference would overflow
+    edges = np.unique(np.quantile(values / 2, np.arange(1, bins) / bins) * 2)
     low, high = values.min(), values.max()
     return np.array([np.nextafter(low, -np.inf), low]) if low == high else edges
 
@@ -57,10 +52,8 @@ def moments(values: Floats) -> tuple[float, float]:
 def binned(values: Floats, edges: Floats, centre: float, scale: float) -> Binned:
     """Count finite values in `edges[k-1] < x <= edges[k]`, the outer bins open."""
     places = np.searchsorted(edges, values, side="left")
-    with np.errstate(
-        over="ignore"
-    ):  # a distance past the largest float is too far, and clipped like any other
-        steps = np.rint((values - centre) * (UNIT / (scale or 1.0)))
+    with np.errstate(over="ignore"):  # past the largest float is too far, and clipped like any other
+        steps = np.rint((values - centre) / (scale or 1.0) * UNIT)
     near = np.clip(steps, -_FARTHEST, _FARTHEST)
     counts = np.bincount(places, minlength=len(edges) + 1)
     # bincount sums in doubles, which are exact for integers up to 2^53: 4 million values of the farthest kind

@@ -87,7 +87,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categories:
-    """A column read as groups:
+    """A column read as groups.
 
     `names[codes[i]]` is the group of row i; MISSING and WRONG_TYPE are no groups.
     """

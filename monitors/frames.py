@@ -91,10 +91,7 @@ class Frame:
         return self._categories[name]
 
     def groups(self, name: str) -> Categories:
-        """A tag, or else an input column, read as groups to slice by:
-
-        any text, number or boolean names one.
-        """
+        """A tag, or else an input, read as groups to slice by; any text, number or boolean names one."""
         groups = self._block.groups(name)
         return groups if self._index is None else groups.take(self._index)
 
@@ -144,9 +141,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedFrames:
-    """Label changes of one arm and pane:
+    """Label changes of one arm and pane.
 
-    what was believed, and what is now. A monitor counts `after` - `before`.
+    What was believed, and what is now. A monitor counts `after` - `before`.
     """
 
     before: Frame

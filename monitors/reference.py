@@ -203,7 +203,7 @@ def _number(frame: Frame, column: WatchedColumn) -> ReferenceColumn:
         edges=tuple(quantile_edges(values, column.bins).tolist()),
         minimum=float(values.min()),
         maximum=float(values.max()),
-        median=float(np.median(values)),
+        median=float(np.median(values / 2)) * 2,  # a sum of two of the largest floats would overflow
         mean=mean,
         sd=sd,
     )

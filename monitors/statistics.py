@@ -34,10 +34,7 @@ def psi(a: Counts, b: Counts) -> Floats:
 
 
 def js_distance(a: Counts, b: Counts) -> Floats:
-    """Jensen-Shannon distance in base 2, without smoothing:
-
-    0 for the same shares, 1 for shares that never meet.
-    """
+    """Jensen-Shannon distance in base 2, without smoothing: 0 for the same shares, 1 where none is shared."""
     p, q = _shares(a), _shares(b)
     r = (p + q) / 2
     squared = (special.rel_entr(p, r) + special.rel_entr(q, r)).sum(axis=-1) / (2 * np.log(2))

@@ -118,6 +118,8 @@ def test_whatever_goes_in_no_nan_comes_out(
     monitor: Monitor, context: ModelContext, data: st.DataObject, request: pytest.FixtureRequest
 ) -> None:
     few = seen(monitor, context, data.draw(wild_events(context)))
+    if monitor.uses_labels:
+        few += learnt(monitor, context, data.draw(wild_changes(context)))
     many = few
     for _ in range(7):  # so that there are enough rows for something to be said
         many = many + many

@@ -1,4 +1,4 @@
-"""How often drift is called where there is none, and missed where there is: 20 columns, 1,000 rows a window."""
+"""How often drift is called where there is none, and missed where there is, in windows of 20 columns."""
 
 from __future__ import annotations
 

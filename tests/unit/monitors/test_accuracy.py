@@ -163,6 +163,16 @@ def test_a_label_taken_back_leaves_nothing() -> None:
     assert not counted(change(None, "1"), change("1", None))
 
 
+def test_a_correction_that_is_counted_before_its_label_leaves_the_figures_unknown() -> None:
+    accuracy = build("accuracy", {}, ModelContext(manifest=TWO))
+    early = counted(*[change("1", "0")] * 5, *[change(None, "1")] * 100) - counted(*[change(None, "0")] * 6)
+
+    found = {one.metric: one.value for one in accuracy.assess(early, None)}
+
+    assert found["accuracy"] is None
+    assert found["roc_auc"] is None
+
+
 def test_a_label_of_no_known_class_is_counted_apart() -> None:
     summary = counted(change(None, "maybe"))
 

@@ -89,6 +89,19 @@ def test_sums_are_in_fixed_point_and_far_values_are_clipped_and_counted() -> Non
     assert found.clipped == 1
 
 
+def test_the_largest_floats_have_edges_and_cells() -> None:
+    values = np.array([-1.7e308, -1e308, 1e308, 1.7e308])
+
+    edges = quantile_edges(values, 4)
+
+    assert np.isfinite(edges).all()
+    assert binned(values, edges, 0.0, 1e308).counts.tolist() == [1, 1, 1, 1]
+
+
+def test_values_on_the_centre_of_a_tiny_spread_add_nothing() -> None:
+    assert binned(np.array([3.0, 3.0]), np.array([3.0]), centre=3.0, scale=5e-324).sums.tolist() == [0, 0]
+
+
 def test_moments_of_huge_values_do_not_overflow() -> None:
     mean, sd = moments(np.array([1e300, 3e300]))
 
