@@ -163,7 +163,10 @@ def insert_new(
 def give_space_back(connection: Connection) -> None:
     """After deletions: return free pages to the disk. PostgreSQL's autovacuum needs no asking."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA incremental_vacuum(2000)").fetchall()
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA incremental_vacuum(2000)")
+        cursor.fetchall()  # one page is freed at each step
+        cursor.close()
 
 
 def _on_connect(engine: Engine, *statements: str) -> None:
