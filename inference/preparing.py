@@ -12,6 +12,7 @@ from inference.errors import EngineError, InferenceError
 
 _THREADS = 2
 _JOB_ROWS = 256
+_Job = asyncio.Future[list[Payload | InferenceError]]
 
 
 class Preparing:
@@ -52,7 +53,7 @@ class Preparing:
             self._jobs += 1
             payloads = [payload for payload, _ in job]
             futures = [future for _, future in job]
-            running = self._loop.run_in_executor(self._threads, self._model.prepare, payloads)
+            running = self._loop.run_in_executor(self._threads, self._run, payloads)
             running.add_done_callback(partial(self._done, futures))
 
     def _next_job(self) -> list[tuple[Payload, asyncio.Future[Payload]]]:
@@ -66,23 +67,23 @@ class Preparing:
             rows += payload.rows
         return job
 
-    def _done(self, futures: list[asyncio.Future[Payload]], done: asyncio.Future[list[Payload]]) -> None:
+    def _run(self, payloads: list[Payload]) -> list[Payload | InferenceError]:
+        """On a side thread. What fails together is tried one by one, so that a bad text fails alone."""
+        try:
+            return [*self._model.prepare(payloads)]
+        except Exception as exc:  # noqa: BLE001  each waiter learns of it
+            if len(payloads) == 1:
+                return [EngineError(f"the text cannot be tokenised: {type(exc).__name__}")]
+        return [outcome for payload in payloads for outcome in self._run([payload])]
+
+    def _done(self, futures: list[asyncio.Future[Payload]], done: _Job) -> None:
         self._jobs -= 1
         self._pump()
-        error = _error(done)
-        for place, future in enumerate(futures):
+        outcomes = [EngineError("the engine stopped")] * len(futures) if done.cancelled() else done.result()
+        for future, outcome in zip(futures, outcomes, strict=True):
             if future.done():
                 continue
-            if error is not None:
-                future.set_exception(error)
+            if isinstance(outcome, InferenceError):
+                future.set_exception(outcome)
                 continue
-            future.set_result(done.result()[place])
-
-
-def _error(done: asyncio.Future[list[Payload]]) -> InferenceError | None:
-    if done.cancelled():
-        return EngineError("the engine stopped")
-    error = done.exception()
-    if error is None or isinstance(error, InferenceError):
-        return error
-    return EngineError(f"tokenising failed: {type(error).__name__}")
+            future.set_result(outcome)

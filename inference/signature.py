@@ -37,8 +37,12 @@ class TableSignature:
     """Checks rows of numbers, categories and booleans, scales and codes them."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._max_rows = manifest.limits.max_rows
-        self._names = tuple(column.name for column in manifest.inputs)
+        optional = {
+            column.name
+            for column in manifest.inputs
+            if not isinstance(column, TextInput) and column.missing is not None
+        }
+        self._shape = _Shape(manifest, optional)
         self._numbers = tuple(column for column in manifest.inputs if isinstance(column, NumberInput))
         self._number_names = tuple(column.name for column in self._numbers)
         self._mean = np.array([column.mean for column in self._numbers])
@@ -46,15 +50,10 @@ class TableSignature:
         self._codes = tuple(
             _Codes(column) for column in manifest.inputs if isinstance(column, CategoryInput | BooleanInput)
         )
-        self._optional = {
-            column.name
-            for column in manifest.inputs
-            if not isinstance(column, TextInput) and column.missing is not None
-        }
 
     def check(self, columns: Columns, rows: int) -> Payload:
         """The rows as a `Table`. Raises `InvalidInputError`."""
-        columns = check_shape(columns, rows, self._names, self._optional, self._max_rows)
+        columns = self._shape.check(columns, rows)
         table = Table(numbers=self._scaled(columns, rows), categories=self._coded(columns, rows))
         return Payload(data=table, rows=rows, units=rows)
 
@@ -77,7 +76,9 @@ class TableSignature:
         except OverflowError:
             self._refuse_numbers(columns, rows)
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled: NDArray[np.float32] = ((raw - self._mean) / self._std).astype(np.float32, order="C")
+            raw -= self._mean
+            raw /= self._std
+            scaled = raw.astype(np.float32, order="C")
             healthy = math.isfinite(np.add.reduce(scaled, axis=None))
         if not healthy and not np.isfinite(scaled).all():
             self._refuse_numbers(columns, rows)
@@ -93,29 +94,32 @@ class TableSignature:
             for row in range(rows):
                 _fits(column, row, columns[column.name][row])
         raise InvalidInputError(
-            "a number is not finite"
-        )  # unreachable in practice: one of them was refused above
+            "a number does not fit 32-bit floats"
+        )  # in case rounding saw what this did not
 
 
 class TextSignature:
     """Checks one column of texts."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._max_rows = manifest.limits.max_rows
+        self._shape = _Shape(manifest, set())
         self._name = manifest.inputs[0].name
 
     def check(self, columns: Columns, rows: int) -> Payload:
         """The texts as a list. Raises `InvalidInputError`."""
-        columns = check_shape(columns, rows, (self._name,), set(), self._max_rows)
-        texts = columns[self._name]
-        if set(map(type, texts)) != {str}:
-            row, value = next((row, value) for row, value in enumerate(texts) if type(value) is not str)
-            raise InvalidInputError(
-                f"input '{self._name}', row {row}: a text is wanted, {_said(value)} came",
-                column=self._name,
-                row=row,
-            )
+        texts = self._shape.check(columns, rows)[self._name]
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise _wrong(self._name, row, f"{_said(text)} came", "a text is wanted")
+            if not text.isascii():
+                self._encodes(row, text)
         return Payload(data=texts, rows=rows, units=rows)
+
+    def _encodes(self, row: int, text: str) -> None:
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise _wrong(self._name, row, "half a surrogate pair", "send whole Unicode characters") from exc
 
 
 def table_parts(payload: Payload, max_rows: int) -> list[Payload]:
@@ -133,32 +137,38 @@ def table_parts(payload: Payload, max_rows: int) -> list[Payload]:
     return parts
 
 
-def check_shape(
-    columns: Columns, rows: int, names: Sequence[str], optional: set[str], max_rows: int
-) -> Columns:
-    """The columns, with every optional one present. Raises `InvalidInputError`."""
-    if not 1 <= rows <= max_rows:
-        raise InvalidInputError(f"a request holds 1 to {max_rows} rows, this one {rows}")
-    if columns.keys() != set(names):
-        unknown = [name for name in columns if name not in names]
-        if unknown:
+class _Shape:
+    """Which columns a request must have, and how many values each."""
+
+    def __init__(self, manifest: Manifest, optional: set[str]) -> None:
+        self._names = tuple(column.name for column in manifest.inputs)
+        self._known = frozenset(self._names)
+        self._optional = optional
+        self._max_rows = manifest.limits.max_rows
+
+    def check(self, columns: Columns, rows: int) -> Columns:
+        """The columns, with every optional one present. Raises `InvalidInputError`."""
+        if not 1 <= rows <= self._max_rows:
+            raise InvalidInputError(f"a request holds 1 to {self._max_rows} rows, this one {rows}")
+        if columns.keys() != self._known:
+            columns = self._completed(columns, rows)
+        if set(map(len, columns.values())) != {rows}:
+            name, count = next((name, len(values)) for name, values in columns.items() if len(values) != rows)
             raise InvalidInputError(
-                f"input '{unknown[0][:80]}' is unknown; the model takes {_few(names)}", column=unknown[0]
+                f"input '{name}' has {count} values for {rows} rows; each row needs one", column=name
             )
-        absent = [name for name in names if name not in columns]
-        required = [name for name in absent if name not in optional]
-        if required:
-            raise InvalidInputError(
-                f"input '{required[0]}' is absent; the model takes {_few(names)}", column=required[0]
-            )
-        columns = {**columns, **{name: [None] * rows for name in absent}}
-    for name in names:
-        if len(columns[name]) != rows:
-            raise InvalidInputError(
-                f"input '{name}' has {len(columns[name])} values for {rows} rows; each row needs one",
-                column=name,
-            )
-    return columns
+        return columns
+
+    def _completed(self, columns: Columns, rows: int) -> Columns:
+        takes = f"the model takes {_few(self._names)}"
+        unknown = next((name for name in columns if name not in self._known), None)
+        if unknown is not None:
+            raise InvalidInputError(f"input '{unknown[:80]}' is unknown; {takes}", column=unknown)
+        absent = [name for name in self._names if name not in columns]
+        required = next((name for name in absent if name not in self._optional), None)
+        if required is not None:
+            raise InvalidInputError(f"input '{required}' is absent; {takes}", column=required)
+        return {**columns, **{name: [None] * rows for name in absent}}
 
 
 class _Codes:

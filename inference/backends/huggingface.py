@@ -87,7 +87,7 @@ class HuggingFaceModel:
     def prepare(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Texts become token ids: one call of the tokenizer, which releases the GIL."""
         encodings = iter(
-            self._tokenizer.encode_batch([text for payload in payloads for text in payload.data])
+            self._tokenizer.encode_batch_fast([text for payload in payloads for text in payload.data])
         )
         return [self._tokenised([next(encodings) for _ in range(payload.rows)]) for payload in payloads]
 

@@ -130,9 +130,11 @@ def test_a_text_must_be_a_text() -> None:
 
     assert signature.check({"comment": ["hello", ""]}, 2).data == ["hello", ""]
     with pytest.raises(
-        InvalidInputError, match="input 'comment', row 1: a text is wanted, the number 5 came"
+        InvalidInputError, match="input 'comment', row 1: the number 5 came; a text is wanted"
     ):
         signature.check({"comment": ["hello", 5]}, 2)
+    with pytest.raises(InvalidInputError, match="row 0: half a surrogate pair"):
+        signature.check({"comment": ["\ud83d", "ü"]}, 2)
 
 
 @given(values=st.lists(st.floats() | st.integers(), min_size=1, max_size=20))
