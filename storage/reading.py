@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from storage.models import ModelVersion, model_versions
 from storage.quarantine import Quarantined, quarantined
 from storage.records import Alert, EventId, InferenceEvent, InvalidEventIdError, Judgement, Scope
 from storage.segments import find_event
-from storage.tables import alert, measurement
+from storage.tables import Instant, alert, measurement
 from storage.windows import ModelClock, model_clocks
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "models",
 ]
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _MOST = 10_000
 _LONGEST_WINDOW = timedelta(days=400)
 
@@ -106,7 +108,9 @@ def measurements(
     if cursor is not None:
         start_us, last_id = _numbers(cursor, 2)
         place = sa.tuple_(measurement.c.start, measurement.c.id)
-        statement = statement.where(place > sa.tuple_(_instant(start_us), last_id))
+        statement = statement.where(
+            place > sa.tuple_(sa.literal(_instant(start_us), Instant), sa.literal(last_id, sa.BigInteger))
+        )
     size = max(1, min(limit, _MOST))
     rows = connection.execute(statement.limit(size + 1)).all()
     kept = rows[:size]
@@ -196,7 +200,7 @@ def _judgements_around(connection: Connection, event: InferenceEvent) -> list[Ju
 
 def _numbers(cursor: str, count: int) -> list[int]:
     parts = cursor.split(".")
-    if len(parts) != count or not all(part.lstrip("-").isdecimal() and len(part) < 20 for part in parts):
+    if len(parts) != count or not all(_NUMBER.fullmatch(part) for part in parts):
         raise InvalidPageError(
             f"'{cursor[:80]}' is not a cursor; use the 'next' of the page before, unchanged"
         )

@@ -152,7 +152,9 @@ class SegmentLog:
     def heads(self) -> dict[int, int]:
         """The newest number of every partition: one question that tells whether there is anything to do."""
         with self._database.read() as connection:
-            return {row.partition: row.seq for row in connection.execute(sa.select(head.c.partition, head.c.seq))}
+            return {
+                row.partition: row.seq for row in connection.execute(sa.select(head.c.partition, head.c.seq))
+            }
 
     def after(self, partition: int, seq: int, limit: int) -> list[Segment]:
         """The segments that follow a read position, oldest first."""

@@ -29,8 +29,12 @@ def postgres_server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="inferwatch-pg-", dir=os.environ.get("TMPDIR", "/tmp")) as folder:  # noqa: S108
         Path(folder).chmod(0o755)  # run by root, the server becomes another user
         server: Server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        url = server.get_uri().replace("postgresql+psycopg://", "postgresql://")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("alter system set fsync = off")  # tests kill processes, never the machine
+            connection.execute("select pg_reload_conf()")
         try:
-            yield server.get_uri().replace("postgresql+psycopg://", "postgresql://")
+            yield url
         finally:
             server.cleanup()
 

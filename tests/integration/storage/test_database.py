@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.engine import Connection
 
 from storage import dialects
 from storage.database import Database, open_reader, open_writer
@@ -98,9 +99,8 @@ def test_a_reader_cannot_write(database: Database, database_url: str) -> None:
 
 
 def test_a_failed_transaction_leaves_nothing_behind(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        connection.execute(sa.update(head).values(seq=99))
-        raise ZeroDivisionError
+    with pytest.raises(DatabaseError), database.write() as connection:
+        _write_and_fail(connection)
 
     with database.read() as connection:
         assert set(connection.scalars(sa.select(head.c.seq))) == {0}
@@ -157,3 +157,8 @@ def test_deleted_pages_go_back_to_the_disk(sqlite_url: str, tmp_path: Path) -> N
 
     database.close()
     assert (tmp_path / "inferwatch.db").stat().st_size < 1_000_000
+
+
+def _write_and_fail(connection: Connection) -> None:
+    connection.execute(sa.update(head).values(seq=99))
+    connection.execute(sa.text("select nothing from nowhere"))
