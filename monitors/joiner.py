@@ -100,9 +100,10 @@ class Joiner:
                 )
                 for place, label in decoded.labels
             ]
-            if came or decoded.n:
+            waiting = waiting_count(write.connection)
+            if came or waiting:
                 lock_for_labels(write.connection)
-                waited = self._waited_for(decoded, write)
+                waited = self._waited_for(decoded, waiting, write)
                 self._join([*waited, *came], {each.place for each in waited}, decoded, write)
             write.move_cursor(JOINER, decoded.partition, seq=decoded.seq, counted=decoded.n, quarantined=0)
 
@@ -119,11 +120,10 @@ class Joiner:
         self._tried = waiting[-1].place if waiting else None
         return len(waiting)
 
-    def _waited_for(self, decoded: Decoded, write: CountingWrite) -> list[WaitingLabel]:
+    def _waited_for(self, decoded: Decoded, waiting: int, write: CountingWrite) -> list[WaitingLabel]:
         """Labels that wait for events of these segments. Asks for all, or by events, as is less work."""
         ids = {str(id_) for id_, _ in decoded.all_events()}
         ids |= {event.app_id for _, event in decoded.all_events() if event.app_id}
-        waiting = waiting_count(write.connection)
         if not waiting or not ids:
             return []
         if waiting > AT_ONCE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from monitors.decoding import Decoded, ModelKey, decode
+from monitors.decoding import Decoded, ModelKey, collector_paused, decode
 from monitors.observing import Observer
 from monitors.settings import MonitorSettings
 from monitors.watched import Watchlist
@@ -90,11 +90,11 @@ class Recounter:
         ]
         if not segments and not self._older(partition, furthest):
             floor = 0  # retention was quicker: there is nothing left to count
-        decoded = decode(segments) if segments else None
         try:
-            self._count(decoded, now, floor, lease)
+            with collector_paused():
+                self._count(decode(segments) if segments else None, now, floor, lease)
         except BaseException:
-            del self._known[partition]  # whatever committed, the next look reads it from SQL
+            self._known.pop(partition, None)  # whatever committed, the next look reads it from SQL
             raise
         known.update({(each.monitor, each.model, each.version): replace(each, seq=floor) for each in now})
         return len(segments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitors.decoding import Decoded, decode
+from monitors.decoding import Decoded, collector_paused, decode
 from monitors.joiner import JOINER, Joiner
 from monitors.observing import Counted, Observer
 from monitors.recount import Recounter
@@ -64,12 +64,14 @@ class Runner:
             for seq in sorted(set(positions.values())):
                 ahead = min((other for other in positions.values() if other > seq), default=None)
                 segments = self._next(partition, seq, ahead)
-                if segments:
+                if not segments:
+                    continue
+                with collector_paused():
                     names = [name for name, position in positions.items() if position == seq]
                     self._count(decode(segments), names, lease, positions)
                     taken += len(segments)
         except BaseException:
-            del self._positions[partition]  # whatever committed, the next look reads it from SQL
+            self._positions.pop(partition, None)  # whatever committed, the next look reads it from SQL
             raise
         return taken
 
@@ -151,12 +153,11 @@ class Runner:
 
 
 def _write(decoded: Decoded, name: str, counted: Iterable[Counted], write: CountingWrite) -> None:
-    events = {id_ for id_, _ in decoded.all_events()} | {each.id for each in decoded.unreadable}
-    set_aside: set[object] = set()
+    set_aside = 0
     for each in counted:
         write.add_summaries(each.summaries)
         write.touch_windows(each.windows)
         write.quarantine(each.quarantined)
-        set_aside |= {item.event for item in each.quarantined} & events
-    counted_n = decoded.n - len(set_aside)
-    write.move_cursor(name, decoded.partition, seq=decoded.seq, counted=counted_n, quarantined=len(set_aside))
+        set_aside += sum(decoded.has_event(item.event) for item in each.quarantined)
+    counted_n = decoded.n - set_aside
+    write.move_cursor(name, decoded.partition, seq=decoded.seq, counted=counted_n, quarantined=set_aside)

@@ -121,11 +121,13 @@ class Station:
         self._alerts = alerts
         self._owner = owner
         self._numbers = iter(range(1, 1_000_000))
+        self._leases: dict[str, Lease] = {}
         self.stages = self._built()
 
     def restart(self) -> None:
         """Go on as a new process would that knows nothing but what lies in SQL."""
         self.counting.crash_at = None
+        self._leases.clear()
         self.stages = self._built()
         self.stages.watchlist.refresh()
 
@@ -176,14 +178,21 @@ class Station:
         self.log.store(producer, number, raw)
         return [EventId(producer=producer, segment=number, offset=frame.offset) for frame in scan(raw).frames]
 
+    def lease(self, name: str) -> Lease:
+        """A lease, taken at the first call and after a restart."""
+        if name not in self._leases:
+            taken = self.stages.leases.acquire(name)
+            assert taken is not None
+            self._leases[name] = taken
+        return self._leases[name]
+
     def count(self) -> int:
         """Take all there is, in every partition, derived segments too. Returns the number of segments."""
         taken = 0
         while True:
             now = 0
             for partition in self.log.partitions:
-                lease = self.stages.leases.acquire(f"partition-{partition}")
-                assert lease is not None
+                lease = self.lease(f"partition-{partition}")
                 now += self.stages.runner.take(partition, lease)
                 now += self.stages.recounter.take(partition, lease)
             if not now:
@@ -192,19 +201,16 @@ class Station:
 
     def retry_labels(self) -> None:
         """Try all waiting labels again."""
-        lease = self.stages.leases.acquire("partition-0")
-        assert lease is not None
+        lease = self.lease("partition-0")
         while self.stages.joiner.retry(0, lease):
             pass
 
     def judge(self) -> int:
-        lease = self.stages.leases.acquire("judge")
-        assert lease is not None
+        lease = self.lease("judge")
         return self.stages.judge.look(lease)
 
     def send(self) -> int:
-        lease = self.stages.leases.acquire("send")
-        assert lease is not None
+        lease = self.lease("send")
         return self.stages.sender.send(lease)
 
     def summaries(self, monitor: str | None = None) -> dict[Pane, Summary]:
