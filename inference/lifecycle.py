@@ -11,9 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from inference.manifest import Manifest
-from inference.queues import Counts
 from inference.runners import Inline
 from inference.served import Served
+from inference.work import Counts
 
 
 class State(StrEnum):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from inference.backend import Model
 from inference.batches import Batch, Outcome
@@ -21,29 +20,13 @@ from inference.errors import DeadlineError, EngineError, InferenceError, ModelNo
 from inference.lanes import Lanes
 from inference.manifest import Limits
 from inference.runners import Runner
-from inference.work import Inference, Work
+from inference.work import Counts, Inference, Work
 
 _WINDOW = 4  # times the largest batch: what length bucketing looks through
 _STUCK_TIMES_USUAL = 20
 _SHORTEST_SWEEP_S = 0.01
 _SMALL_ROWS = 32
 _COMPARED = 64
-
-
-@dataclass(slots=True, kw_only=True)
-class Counts:
-    """What became of the work of one model version since it was loaded."""
-
-    answered: int = 0
-    failed: int = 0
-    refused: int = 0
-    expired: int = 0
-    cancelled: int = 0
-    undeliverable: int = 0
-    batches: int = 0
-    rows: int = 0
-    retried: int = 0
-    busy_s: float = 0.0
 
 
 class ModelQueue:

@@ -32,3 +32,19 @@ class Work:
     key: str | None = None
     priority: int = 0  # lower goes first
     waiting: bool = False  # counted among those that wait in a queue
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What became of the work of one model version since it was loaded."""
+
+    answered: int = 0
+    failed: int = 0
+    refused: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    undeliverable: int = 0
+    batches: int = 0
+    rows: int = 0
+    retried: int = 0
+    busy_s: float = 0.0

@@ -19,7 +19,7 @@ from gateway.server import make_server
 from gateway.settings import Settings
 from gateway.settings_file import parse_settings
 from inference.repository import Repository
-from storage.framing import scan
+from storage.framing import Kind, scan
 from storage.records import InferenceEvent, LabelEvent
 from tests.helpers.ports import free_port
 
@@ -113,10 +113,9 @@ class Serving:
     def _records(self) -> Iterator[object]:
         files = [path for path in self.settings.journal.folder.rglob("*") if path.suffix in (".open", ".seg")]
         for path in sorted(files, key=lambda path: path.stem):
-            for frame in scan(path.read_bytes()):
-                record = frame.record()
-                if record is not None:
-                    yield record
+            for frame in scan(path.read_bytes()).frames:
+                if frame.kind in (Kind.EVENT, Kind.LABEL):
+                    yield frame.record()
 
 
 @contextmanager
@@ -125,7 +124,9 @@ def serving(
 ) -> Iterator[Serving]:
     """Serve models, from their `model.yaml` as dicts, until the block ends."""
     port = free_port()
-    text = yaml.safe_dump({**(settings or {}), "gateway": {"port": port, **(settings or {}).get("gateway", {})}})
+    text = yaml.safe_dump(
+        {**(settings or {}), "gateway": {"port": port, **(settings or {}).get("gateway", {})}}
+    )
     read = parse_settings(text, folder / "inferwatch.yaml", {})
     add_models(folder, read, models)
     made = gateway(read)
@@ -164,5 +165,3 @@ def _wait_ready(running: Serving, thread: threading.Thread) -> None:
             pass
         pause.wait(0.05)
     raise TimeoutError("the gateway was not ready within 30 s")
-
-
