@@ -45,8 +45,7 @@ def pick(label: str, name: str, choice: Choice, titles: Mapping[str, str] | None
 
 def pick_span(label: str, stamps: Sequence[str], first: str, last: str) -> None:
     """From when to when, by the windows that there are."""
-    key = "pick-span"
-    st.session_state[key] = (first, last)
+    key = f"pick-span-{first}-{last}"  # a slider of its own for each address: it begins where that says
 
     def picked() -> None:
         start, end = st.session_state[key]
@@ -55,6 +54,7 @@ def pick_span(label: str, stamps: Sequence[str], first: str, last: str) -> None:
     st.select_slider(
         label,
         stamps,
+        value=(first, last),
         key=key,
         format_func=lambda text: text.replace("T", " ").removesuffix(":00Z").removesuffix(" 00:00"),
         on_change=picked,

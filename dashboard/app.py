@@ -9,10 +9,9 @@ from dashboard.site import OVERVIEW, PAGES
 
 def main() -> None:
     """Set the frame, and run the page that the address names."""
-    st.set_page_config(page_title="inferwatch", page_icon=":material/monitoring:", layout="wide")
+    st.set_page_config(page_title="inferwatch", layout="wide")
     pages = [
-        st.Page(page.script, title=page.title, url_path=page.path, icon=page.icon, default=page is OVERVIEW)
-        for page in PAGES
+        st.Page(page.script, title=page.title, url_path=page.path, default=page is OVERVIEW) for page in PAGES
     ]
     st.navigation(pages, position="top").run()
 

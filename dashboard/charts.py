@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard import words
+from dashboard.colours import BLUE, GREY, VERMILION
 from dashboard.states import State, state_of
 from storage.distributions import Bin, Distribution
 from storage.records import Judgement, Window
@@ -18,7 +19,6 @@ Picture = alt.Chart | alt.LayerChart | alt.FacetChart
 CELL = "cell"
 """Name of the selection that a click on a heat map makes; it holds `column` and `window`."""
 
-BLUE, VERMILION, GREY = "#3b82c4", "#d9541e", "#8a8f98"  # far apart for colour-blind eyes
 _MARKS = {State.BREACHED: "!", State.UNKNOWN: "?"}
 _COLOURS = {State.OK: BLUE, State.BREACHED: VERMILION, State.UNKNOWN: GREY, State.UNBOUNDED: BLUE}
 
@@ -28,7 +28,7 @@ def heat_map(cells: Sequence[Judgement], columns: Sequence[str]) -> Picture:
     data = pd.DataFrame([_cell(each) for each in cells])
     labels = list(dict.fromkeys(data["when"]))
     base = alt.Chart(data).encode(
-        x=alt.X("when:O", sort=labels, title="window, by its start (UTC)", axis=_x_axis(len(labels))),
+        x=alt.X("when:O", sort=labels, title=None, axis=_x_axis(len(labels))),
         y=alt.Y("column:N", sort=list(columns), title=None, axis=alt.Axis(labelLimit=220)),
     )
     states = [state for state in _COLOURS if state in set(data["state"])]
@@ -60,9 +60,7 @@ def effect_over_time(judgements: Sequence[Judgement], picked: Window) -> Picture
     """What decides, window by window, with its interval and its bound. The picked window has a ring."""
     data = pd.DataFrame([{**_cell(each), "picked": each.window == picked} for each in judgements])
     labels = list(dict.fromkeys(data["when"]))
-    base = alt.Chart(data).encode(
-        x=alt.X("when:O", sort=labels, title="window, by its start (UTC)", axis=_x_axis(len(labels)))
-    )
+    base = alt.Chart(data).encode(x=alt.X("when:O", sort=labels, title=None, axis=_x_axis(len(labels))))
     value = alt.Y("value:Q", title="drift", scale=alt.Scale(zero=True))
     band = base.mark_rule(strokeWidth=3, opacity=0.35, color=BLUE).encode(
         y=alt.Y("low:Q", title="drift"), y2="high:Q"
@@ -80,7 +78,7 @@ def effect_over_time(judgements: Sequence[Judgement], picked: Window) -> Picture
         size=alt.condition("datum.picked", alt.value(160), alt.value(45)),
         tooltip=["span:N", "drift:N", "interval:N", alt.Tooltip("n:Q", title="rows", format=","), "state:N"],
     )
-    return alt.layer(band, bound, line, points).properties(height=190)
+    return alt.layer(band, bound, line, points).properties(height=320)
 
 
 def distribution_chart(found: Distribution) -> Picture:
@@ -121,7 +119,9 @@ def _strength(value: float | None, upper: float | None, state: State) -> float:
 
 
 def _x_axis(labels: int) -> alt.Axis:
-    return alt.Axis(labelAngle=0 if labels <= 12 else -40, labelOverlap="greedy", labelLimit=140)
+    return alt.Axis(
+        labelAngle=0 if labels <= 12 else -40, labelOverlap="greedy", labelLimit=140, labelFlush=False
+    )
 
 
 def _numbers(found: Distribution) -> Picture:
@@ -151,7 +151,7 @@ def _numbers(found: Distribution) -> Picture:
             y=alt.Y("density:Q", title="share of rows per unit", axis=alt.Axis(format="~g", tickCount=4)),
             y2=alt.datum(0),
             color=_series(),
-            stroke=alt.Color("rows:N", scale=_SERIES, legend=None),
+            stroke=alt.Stroke("rows:N", scale=_SERIES, legend=alt.Legend(orient="top", title=None)),
             fillOpacity=alt.value(0.35),
             tooltip=[
                 "rows:N",
@@ -160,7 +160,7 @@ def _numbers(found: Distribution) -> Picture:
                 alt.Tooltip("n:Q", title="rows in it", format=","),
             ],
         )
-        .properties(height=280)
+        .properties(height=320)
     )
     return picture
 

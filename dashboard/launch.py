@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboard.colours import BLUE
+
 APP = Path(__file__).with_name("app.py")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -20,7 +22,6 @@ def streamlit_arguments(host: str, port: int, allowed_hosts: Sequence[str] = ())
         "server.address": host,
         "server.port": str(port),
         "server.headless": "true",
-        "server.allowedHosts": ",".join(names),
         "server.enableCORS": "true",
         "server.enableXsrfProtection": "true",
         "server.fileWatcherType": "none",
@@ -31,5 +32,8 @@ def streamlit_arguments(host: str, port: int, allowed_hosts: Sequence[str] = ())
         "client.showErrorLinks": "false",
         "client.toolbarMode": "minimal",
         "logger.level": "warning",
+        "theme.light.primaryColor": BLUE,  # red is for what is wrong
+        "theme.dark.primaryColor": BLUE,
     }
-    return ["run", str(APP), *(f"--{name}={value}" for name, value in options.items())]
+    named = [f"--server.allowedHosts={name}" for name in names]
+    return ["run", str(APP), *(f"--{name}={value}" for name, value in options.items()), *named]

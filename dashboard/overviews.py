@@ -41,7 +41,7 @@ WATCHES = (
         title="Latency, p99", monitor="traffic", metrics=("latency_p99_s",), written=words.seconds, alone=True
     ),
     Watch(title="Drift", monitor="drift", metrics=("drift",), written=words.number),
-    Watch(title="Quality", monitor="quality", metrics=(), written=words.breaches),
+    Watch(title="Quality breaches", monitor="quality", metrics=(), written=words.number),
     Watch(title="Accuracy", monitor="accuracy", metrics=("accuracy", "mae"), written=words.number),
 )
 

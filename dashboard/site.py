@@ -15,7 +15,6 @@ class Site:
     file: str
     title: str
     path: str
-    icon: str
 
     @property
     def script(self) -> str:
@@ -23,6 +22,6 @@ class Site:
         return str(_FOLDER / self.file)
 
 
-OVERVIEW = Site(file="overview.py", title="Overview", path="overview", icon=":material/dashboard:")
-DRIFT = Site(file="drift.py", title="Drift", path="drift", icon=":material/ssid_chart:")
+OVERVIEW = Site(file="overview.py", title="Overview", path="overview")
+DRIFT = Site(file="drift.py", title="Drift", path="drift")
 PAGES = (OVERVIEW, DRIFT)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 import streamlit as st
 
+from dashboard import words
 from dashboard.states import state_of
 from storage.distributions import Distribution
 from storage.records import Alert, Judgement
@@ -18,13 +19,13 @@ def alert_table(alerts: Sequence[Alert]) -> pd.DataFrame:
         [
             {
                 "status": f"{alert.status.value} (replay)" if alert.replay else alert.status.value,
-                "since (UTC)": alert.starts_at,
+                "since (UTC)": words.moment(alert.starts_at),
                 "model": alert.scope.model,
                 "version": alert.scope.version,
                 "slice": alert.scope.slice,
                 "monitor": alert.monitor,
                 "metric": alert.metric,
-                "column": alert.column,
+                "column": alert.column or "",
                 "what": alert.summary,
             }
             for alert in alerts
@@ -33,62 +34,59 @@ def alert_table(alerts: Sequence[Alert]) -> pd.DataFrame:
 
 
 def measurement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
-    """Measurements with the names that `/api/measurements` has for them."""
-    rows = [
-        {
-            "model": each.scope.model,
-            "version": each.scope.version,
-            "arm": each.scope.arm.value,
-            "slice": each.scope.slice,
-            "monitor": each.monitor,
-            "metric": each.measurement.metric,
-            "column": each.measurement.column,
-            "start": each.window.start,
-            "end": each.window.end,
-            "value": each.measurement.value,
-            "interval low": each.measurement.interval[0] if each.measurement.interval else None,
-            "interval high": each.measurement.interval[1] if each.measurement.interval else None,
-            "lower bound": each.measurement.bounds.lower,
-            "upper bound": each.measurement.bounds.upper,
-            "n": each.measurement.n,
-            "state": state_of(each.measurement).value,
-        }
-        for each in judgements
-    ]
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
-    return frame.astype(dict.fromkeys(_NUMBERS, "float64"))
+    """Measurements with the names that `/api/measurements` has for them, and all digits."""
+    rows = []
+    for each in judgements:
+        measured, bounds = each.measurement, each.measurement.bounds
+        low, high = measured.interval or (None, None)
+        rows.append(
+            {
+                "model": each.scope.model,
+                "version": each.scope.version,
+                "arm": each.scope.arm.value,
+                "slice": each.scope.slice,
+                "monitor": each.monitor,
+                "metric": measured.metric,
+                "column": measured.column or "",
+                "start": words.stamp(each.window.start),
+                "end": words.stamp(each.window.end),
+                "value": words.UNKNOWN if measured.value is None else repr(measured.value),
+                "interval low": words.digits(low),
+                "interval high": words.digits(high),
+                "lower bound": words.digits(bounds.lower),
+                "upper bound": words.digits(bounds.upper),
+                "n": measured.n,
+                "state": state_of(measured).value,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def bin_table(found: Distribution) -> pd.DataFrame:
     """A column's bins with the rows in each."""
-    return pd.DataFrame(
-        [
+    rows = []
+    for each in found.bins:
+        ends = {"above": words.digits(each.lower), "up to": words.digits(each.upper)}
+        rows.append(
             {
-                **({"above": each.lower, "up to": each.upper} if found.is_number else {"value": each.name}),
+                **(ends if found.is_number else {"category": each.name}),
                 "reference rows": each.reference,
                 "current rows": each.current,
-                "reference share": each.reference / found.reference_rows if found.reference_rows else None,
-                "current share": each.current / found.current_rows if found.current_rows else None,
             }
-            for each in found.bins
-        ]
-    )
+        )
+    return pd.DataFrame(rows)
 
 
 def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None) -> None:
-    """A table with numbers in full and times in UTC."""
-    config = {
-        name: st.column_config.NumberColumn(format="plain")
-        if pd.api.types.is_numeric_dtype(frame[name])
-        else st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone="UTC")
-        for name in frame.columns
-        if pd.api.types.is_numeric_dtype(frame[name]) or isinstance(frame[name].dtype, pd.DatetimeTZDtype)
+    """A table. Numbers written in full are texts, because a browser would round them; counts stay numbers."""
+    right = {name: st.column_config.TextColumn(alignment="right") for name in _DIGITS if name in frame}
+    counts = {
+        str(name): st.column_config.NumberColumn(format="%,d")
+        for name in frame
+        if pd.api.types.is_integer_dtype(frame[name])
     }
-    st.dataframe(frame, hide_index=True, column_config=config, column_order=columns, key=key)
+    with st.container(key=key):
+        st.dataframe(frame, hide_index=True, column_config=right | counts, column_order=columns)
 
 
-_NUMBERS = ("value", "interval low", "interval high", "lower bound", "upper bound")
-_COLUMNS = [
-    *("model", "version", "arm", "slice", "monitor", "metric", "column", "start", "end"),
-    *(*_NUMBERS, "n", "state"),
-]
+_DIGITS = ("value", "interval low", "interval high", "lower bound", "upper bound", "above", "up to")

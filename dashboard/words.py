@@ -28,11 +28,6 @@ def seconds(value: float | None) -> str:
     return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
-def breaches(value: float | None) -> str:
-    """How many numbers are outside their bounds."""
-    return UNKNOWN if value is None else f"{value:.0f} breached"
-
-
 def moment(at: datetime) -> str:
     """A time in UTC, to the second only where it is not a whole minute."""
     return f"{at:%Y-%m-%d %H:%M:%S}" if at.second else f"{at:%Y-%m-%d %H:%M}"
@@ -61,3 +56,8 @@ def age(since: datetime, now: datetime) -> str:
 def counted(n: int, one: str, many: str) -> str:
     """A number of things: `1 column`, `3 columns`."""
     return f"{n:,} {one if n == 1 else many}"
+
+
+def digits(value: float | None) -> str:
+    """A number with every digit that it has, or nothing."""
+    return "" if value is None else repr(value)

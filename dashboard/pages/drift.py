@@ -62,8 +62,8 @@ def _nothing_judged(view: DriftView) -> None:
 def _map(view: DriftView) -> None:
     breached = {each.measurement.column for each in view.cells if each.measurement.breached}
     st.caption(
-        f"{words.counted(len(breached), 'column', 'columns')} of {len(view.column.options)} breached in the windows "
-        "shown. Click a cell to look into it. The stronger its colour, the further the column moved; "
+        f"{words.counted(len(breached), 'column', 'columns')} of {len(view.column.options)} breached "
+        "in the windows shown. Click a cell to look into it. The stronger its colour, the further it moved; "
         "marked !: further than its bound, and not by chance; marked ?: unknown."
     )
     st.altair_chart(
@@ -93,15 +93,12 @@ def _column(view: DriftView) -> None:
         _distribution(view)
     with right:
         st.subheader("Over time", anchor=False)
-        if view.picked is not None:
-            over_time = [each for each in view.cells if each.measurement.column == view.column.chosen]
-            st.altair_chart(charts.effect_over_time(over_time, view.picked), width="stretch")
-        st.subheader("Statistics of the window", anchor=False)
-        show(measurement_table(view.of_window), key="statistics", columns=_STATISTICS)
-        st.caption(
-            "`drift` decides: an effect above its bound that chance does not explain. "
-            "The others are for reading."
-        )
+        _over_time(view)
+    st.subheader("Statistics of the window", anchor=False)
+    show(measurement_table(view.of_window), key="statistics", columns=_STATISTICS)
+    st.caption(
+        "`drift` decides: an effect above its bound that chance does not explain. The others are for reading."
+    )
     if view.distribution is not None:
         with st.expander("Rows in each bin"):
             show(bin_table(view.distribution), key="bins")
@@ -133,9 +130,26 @@ def _distribution(view: DriftView) -> None:
         return
     if not found.current_rows:
         st.info("No rows of this window are kept in these bins: it had none, or they are being counted anew.")
-    st.altair_chart(charts.distribution_chart(found), width="stretch")
+    st.altair_chart(
+        charts.distribution_chart(found),
+        width="stretch",
+        alt="Rows of the reference and of the window in the same bins; the table below holds the numbers",
+    )
     st.caption(f"{found.reference_rows:,} rows of the reference, {found.current_rows:,} of the window.")
     st.text(f"Reference: {found.source}")
+
+
+def _over_time(view: DriftView) -> None:
+    ours = [each for each in view.cells if each.measurement.column == view.column.chosen]
+    if view.picked is not None:
+        st.altair_chart(
+            charts.effect_over_time(ours, view.picked),
+            width="stretch",
+            alt="How far the column moved from the reference, window by window, with the bound",
+        )
+    st.caption(
+        "What decides, with its 95 % interval; the dashed line is the bound. The large point is the window."
+    )
 
 
 def _window_titles(view: DriftView) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
 import streamlit as st
-from storage.reading import Accounting
 
 from dashboard import words
 from dashboard.overviews import Overview, Trend, VersionRow, overview
@@ -15,6 +15,7 @@ from dashboard.site import DRIFT
 from dashboard.states import State
 from dashboard.tables import alert_table, measurement_table, show
 from storage.clock import utc_now
+from storage.reading import Accounting
 from storage.records import AlertStatus, Arm, Judgement
 
 REFRESH_S = 15
@@ -42,8 +43,8 @@ def page() -> None:
         with st.expander("The numbers behind the newest points, in full"):
             show(measurement_table(_behind(found)), key="numbers")
         st.caption(
-            "The lines cover the newest windows of each version; of drift they show the largest value over all "
-            "columns. Unknown means too few rows, no reference, no labels, or no traffic lately. "
+            "The lines cover the newest windows of each version; of drift, the column that moved furthest. "
+            "Unknown means too few rows, no reference, no labels, or no traffic lately. "
             f"Read at {now:%H:%M:%S} UTC."
         )
 
@@ -71,7 +72,7 @@ def _verdict(found: Overview) -> None:
         st.success("No alert is open, and all that is watched is known.", icon=":material/check_circle:")
     if found.dead_messages:
         st.error(
-            f"{words.counted(found.dead_messages, 'message', 'messages')} about alerts could not be delivered. "
+            f"{words.counted(found.dead_messages, 'message', 'messages')} about alerts did not arrive. "
             "Run `inferwatch check` to try the mail server.",
             icon=":material/mail_off:",
         )
@@ -101,14 +102,14 @@ def _version(row: VersionRow, index: int) -> None:
             st.page_link(
                 DRIFT.script,
                 label="Drift",
-                icon=DRIFT.icon,
+                icon=":material/ssid_chart:",
                 query_params={"model": scope.model, "version": scope.version, "arm": scope.arm.value},
             )
-        with st.container(horizontal=True, gap="medium"):
+        with st.container(horizontal=True, gap="small"):
             for trend in row.trends:
                 _metric(trend)
         if not row.has_reference:
-            st.caption("It has no reference, so drift and quality are unknown. Give it one:")
+            st.caption("It has no reference, so drift is unknown. Give it one:")
             st.code(f"inferwatch reference set {scope.model} --from FILE", language=None)
 
 
@@ -129,9 +130,14 @@ def _metric(trend: Trend) -> None:
         delta=f"{trend.state.value}, {trend.breached} {unit}s" if many else trend.state.value,
         delta_color=_COLOURS[trend.state],
         delta_arrow="off",
-        chart_data=list(trend.points) if len(trend.points) > 1 else None,
-        width=165,
+        chart_data=_line(trend) if len(trend.points) > 1 else None,
+        width=160,
     )
+
+
+def _line(trend: Trend) -> list[float]:
+    """Its points; an unknown one leaves a gap."""
+    return [math.nan if point is None else point for point in trend.points]
 
 
 def _behind(found: Overview) -> list[Judgement]:

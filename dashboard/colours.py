@@ -1,0 +1,12 @@
+"""The colours of the pages: far apart for colour-blind eyes, and legible in light and in dark."""
+
+from __future__ import annotations
+
+BLUE = "#3b82c4"
+"""What is as it should be, and what is current."""
+
+VERMILION = "#d9541e"
+"""What is breached, and nothing else."""
+
+GREY = "#8a8f98"
+"""What is unknown, and what is compared with."""

@@ -1,0 +1,174 @@
+"""Both pages as Streamlit runs them, on a database as the road leaves it, and where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.launch import APP
+from dashboard.settings import DATABASE_URL
+from storage.database import open_writer
+from storage.models import register_model
+from storage.settings import DatabaseSettings
+from tests.helpers.seeded import BEGIN, HOSTILE_COLUMN, MODEL, VERSION, WINDOWS, Seeded, shop
+
+
+@pytest.fixture
+def shown(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app on the seeded database, at its first page."""
+    return opened(seeded.settings, monkeypatch)
+
+
+def opened(settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv(DATABASE_URL, settings.url)
+    return AppTest.from_file(str(APP), default_timeout=60)
+
+
+def drift_page(app: AppTest, **address: str) -> AppTest:
+    app.run()
+    app.switch_page("pages/drift.py")
+    for name, value in address.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def texts(app: AppTest) -> str:
+    kinds = ("text", "info", "warning", "error", "success", "caption", "code")
+    return "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in app.get(kind))
+
+
+def test_the_overview_says_how_many_alerts_fire(shown: AppTest) -> None:
+    app = shown.run()
+
+    assert not app.exception
+    assert [element.value for element in app.error] == ["1 alert is firing."]
+
+
+def test_the_overview_accounts_for_every_event(shown: AppTest) -> None:
+    app = shown.run()
+
+    expected = "Every event: 1,000 answered = 1,000 counted + 0 quarantined + 0 dropped + 0 waiting"
+    assert expected in [element.value for element in app.text]
+
+
+def test_every_thing_that_is_watched_has_its_state(shown: AppTest) -> None:
+    app = shown.run()
+
+    assert {metric.label: metric.delta for metric in app.metric} == {
+        "Traffic": "no bounds",
+        "Errors": "ok",
+        "Latency, p99": "no bounds",
+        "Drift": "breached",
+        "Quality breaches": "ok",
+        "Accuracy": "unknown",
+    }
+
+
+def test_the_drift_page_shows_the_column_that_drifted_and_since_when(shown: AppTest) -> None:
+    app = drift_page(shown)
+
+    assert not app.exception
+    assert app.selectbox(key="pick-column").value == "age"
+    assert "Breached since 2026-03-07 00:00 UTC: 4 windows in a row." in [each.value for each in app.error]
+
+
+def test_the_statistics_are_what_was_measured(shown: AppTest, seeded: Seeded) -> None:
+    app = drift_page(shown, column="income", window="2026-03-03T00:00:00Z")
+
+    table = app.dataframe[0].value
+    values = {metric: float(value) for metric, value in zip(table["metric"], table["value"], strict=True)}
+    assert values == {
+        metric: seeded.value(metric, "income", 2) for metric in ("drift", "js", "ks", "psi", "wasserstein")
+    }
+
+
+def test_a_pick_is_written_into_the_address(shown: AppTest) -> None:
+    app = drift_page(shown)
+
+    app.selectbox(key="pick-column").select(HOSTILE_COLUMN).run()
+
+    assert app.query_params["column"] == HOSTILE_COLUMN
+    assert not app.exception
+
+
+def test_an_earlier_window_is_not_blamed_for_what_came_later(shown: AppTest) -> None:
+    app = drift_page(shown, column="age", window="2026-03-02T00:00:00Z")
+
+    assert "Not breached in this window." in [element.value for element in app.success]
+
+
+def test_a_span_in_the_address_leaves_the_other_windows_out(shown: AppTest) -> None:
+    app = drift_page(shown, **{"from": "2026-03-02T00:00:00Z", "to": "2026-03-04T00:00:00Z"})
+
+    assert len(app.selectbox(key="pick-window").options) == 3
+
+
+def test_a_span_that_is_picked_is_written_into_the_address(shown: AppTest) -> None:
+    app = drift_page(shown)
+
+    app.select_slider[0].set_range("2026-03-05T00:00:00Z", "2026-03-08T00:00:00Z").run()
+
+    assert (app.query_params["from"], app.query_params["to"]) == (
+        "2026-03-05T00:00:00Z",
+        "2026-03-08T00:00:00Z",
+    )
+    assert len(app.selectbox(key="pick-window").options) == 4
+
+
+def test_an_address_that_names_nothing_known_is_said_to(shown: AppTest) -> None:
+    app = drift_page(shown, column="no such column", slice="country=XX")
+
+    assert not app.exception
+    assert any("not there" in element.value for element in app.warning)
+
+
+def test_without_a_database_both_pages_say_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'none.db'}")
+
+    overview = opened(settings, monkeypatch).run()
+    drift = drift_page(opened(settings, monkeypatch))
+
+    for app in (overview, drift):
+        assert not app.exception
+        assert "inferwatch up" in texts(app)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_an_empty_database_asks_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'empty.db'}")
+    open_writer(settings).close()
+
+    overview = opened(settings, monkeypatch).run()
+    drift = drift_page(opened(settings, monkeypatch))
+
+    for app in (overview, drift):
+        assert not app.exception
+        assert "inferwatch models add" in texts(app)
+
+
+def test_a_model_without_traffic_is_unknown_and_never_ok(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'new.db'}")
+    database = open_writer(settings)
+    manifest = shop().model_dump_json()
+    with database.write() as connection:
+        register_model(connection, model=MODEL, version=VERSION, manifest=manifest, registered_at=BEGIN)
+    database.close()
+
+    overview = opened(settings, monkeypatch).run()
+    drift = drift_page(opened(settings, monkeypatch))
+
+    assert {metric.delta for metric in overview.metric} == {"unknown"}
+    assert not overview.success
+    for app in (overview, drift):
+        assert not app.exception
+        assert "inferwatch reference set shop --from FILE" in texts(app)
+
+
+def test_every_window_of_the_seed_is_shown(shown: AppTest) -> None:
+    assert len(drift_page(shown).selectbox(key="pick-window").options) == WINDOWS

@@ -1,0 +1,76 @@
+"""What the address of a page picks, and how numbers and times are written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard import words
+from dashboard.drifts import MOST, SHOWN, choose, span_of
+from dashboard.launch import streamlit_arguments
+from storage.records import Window
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def hours(count: int) -> list[Window]:
+    return [Window(start=BEGIN + hour * HOUR, end=BEGIN + (hour + 1) * HOUR) for hour in range(count)]
+
+
+def test_without_a_wish_the_first_is_taken() -> None:
+    choice = choose(["b", "a", "b"], None)
+
+    assert (choice.options, choice.chosen, choice.unknown) == (("b", "a"), "b", False)
+
+
+def test_a_wish_that_is_not_there_is_said_to_be_unknown() -> None:
+    choice = choose(["a"], "z")
+
+    assert (choice.chosen, choice.unknown) == ("a", True)
+
+
+def test_without_a_span_the_newest_windows_are_shown() -> None:
+    span = span_of(hours(100), {})
+
+    assert span == Window(start=BEGIN + (100 - SHOWN) * HOUR, end=BEGIN + 100 * HOUR)
+
+
+def test_a_span_is_taken_as_it_is() -> None:
+    span = span_of(hours(100), {"from": "2026-01-01T05:00:00Z", "to": "2026-01-01T07:00:00Z"})
+
+    assert span == Window(start=BEGIN + 5 * HOUR, end=BEGIN + 8 * HOUR)
+
+
+def test_never_more_windows_are_shown_than_can_be_told_apart() -> None:
+    span = span_of(hours(1000), {"from": "2026-01-01T00:00:00Z"})
+
+    assert span.end - span.start == MOST * HOUR
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (words.number(None), "unknown"),
+        (words.number(0.0), "0"),
+        (words.number(0.123456), "0.1235"),
+        (words.number(12345.6), "12,346"),
+        (words.share(0.0123), "1.23 %"),
+        (words.seconds(0.0042), "4.2 ms"),
+        (words.seconds(0.0000042), "4.2 µs"),
+        (words.digits(0.1 + 0.2), "0.30000000000000004"),
+        (words.stamp(BEGIN), "2026-01-01T00:00:00Z"),
+    ],
+)
+def test_numbers_and_times_are_written_so(written: str, expected: str) -> None:
+    assert written == expected
+
+
+def test_no_page_shows_a_stack_trace_and_nothing_leaves_the_machine() -> None:
+    arguments = streamlit_arguments("127.0.0.1", 8501)
+
+    assert "--client.showErrorDetails=none" in arguments
+    assert "--browser.gatherUsageStats=false" in arguments
+    assert "--server.enableXsrfProtection=true" in arguments
+    assert "--server.address=127.0.0.1" in arguments

@@ -1,0 +1,75 @@
+"""What a thing that is watched is said to be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from dashboard.overviews import trends
+from dashboard.states import State, breached_run, state_of, state_of_all
+from storage.records import Bounds, Judgement, Measurement, Scope, Window
+
+DAY = timedelta(days=1)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def measured(value: float | None, upper: float | None = 0.1, metric: str = "drift") -> Measurement:
+    return Measurement(metric=metric, column="age", value=value, n=100, bounds=Bounds(upper=upper))
+
+
+def judged(day: int, value: float | None, *, replay: bool = True) -> Judgement:
+    return Judgement(
+        monitor="drift",
+        scope=Scope(model="shop", version="1"),
+        window=Window(start=BEGIN + day * DAY, end=BEGIN + (day + 1) * DAY),
+        measurement=measured(value),
+        replay=replay,
+    )
+
+
+def test_a_number_that_is_not_known_is_not_ok() -> None:
+    assert state_of(measured(None)) is State.UNKNOWN
+
+
+def test_a_number_without_bounds_is_neither_ok_nor_breached() -> None:
+    assert state_of(measured(5.0, upper=None)) is State.UNBOUNDED
+
+
+def test_a_breach_outweighs_an_unknown_and_that_everything_that_is_ok() -> None:
+    assert state_of_all([measured(0.01), measured(None), measured(0.5)]) is State.BREACHED
+    assert state_of_all([measured(0.01), measured(None)]) is State.UNKNOWN
+    assert state_of_all([measured(0.01), measured(5.0, upper=None)]) is State.OK
+
+
+def test_nothing_measured_is_unknown() -> None:
+    assert state_of_all([]) is State.UNKNOWN
+
+
+def test_a_run_of_breached_windows_begins_where_it_was_last_well() -> None:
+    run = breached_run([judged(0, 0.5), judged(1, 0.01), judged(2, 0.5), judged(3, None), judged(4, 0.5)])
+
+    assert [window.start for window in run] == [BEGIN + 2 * DAY, BEGIN + 4 * DAY]
+
+
+def test_there_is_no_run_once_the_newest_known_window_is_well() -> None:
+    assert breached_run([judged(0, 0.5), judged(1, 0.01), judged(2, None)]) == []
+
+
+def test_a_trend_keeps_a_gap_where_a_window_was_unknown() -> None:
+    drift = next(
+        each
+        for each in trends([judged(0, 0.5), judged(1, None), judged(2, 0.01)], BEGIN)
+        if each.watch.title == "Drift"
+    )
+
+    assert drift.points == (0.5, None, 0.01)
+    assert drift.state is State.OK
+
+
+def test_live_traffic_that_stopped_is_unknown_and_a_replay_is_what_it_was() -> None:
+    long_after = BEGIN + 30 * DAY
+
+    live = trends([judged(0, 0.01, replay=False)], long_after)
+    replayed = trends([judged(0, 0.01)], long_after)
+
+    assert {each.state for each in live} == {State.UNKNOWN}
+    assert State.OK in {each.state for each in replayed}
