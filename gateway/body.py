@@ -160,11 +160,22 @@ def _depth(body: bytes) -> int:
 
 def _said_of_field(message: str, body: bytes) -> str:
     """msgspec's words, with the name of the input beside its number."""
+    cell = re.search(r"`\$\.(?:instances|inputs)\[(\d+)\]\[\.\.\.\]`", message)
+    if cell:
+        return f"the body: {message.replace('[...]', _cell(body, int(cell[1])))}"
     found = re.search(r"`\$\.inputs\[(\d+)\]", message)
     names = _NAME.findall(body)
     if found and int(found[1]) < len(names):
         return f"input '{names[int(found[1])].decode('utf-8', 'replace')}': {message}"
     return f"the body: {message}"
+
+
+def _cell(body: bytes, row: int) -> str:
+    """The name of the first column of a row that holds a list or an object: msgspec does not say."""
+    asked = msgspec.json.decode(body)
+    instances = asked.get("instances") or asked.get("inputs")
+    name = next((name for name, value in instances[row].items() if isinstance(value, list | dict)), "...")
+    return f"['{name[:80]}']"
 
 
 def _said_of_syntax(message: str, body: bytes) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from prometheus_client.registry import CollectorRegistry
@@ -21,7 +22,6 @@ from gateway.labels import Labels
 from gateway.logs import set_up_logging
 from gateway.metrics import GatewayCollector, GatewayMetrics, journal_values
 from gateway.models_routes import model_routes, server_routes, unready, v1_routes
-from gateway.reference_file import ReferenceSet, set_reference
 from gateway.server import check_exposure, make_server
 from gateway.settings import Settings
 from gateway.supervisor import Child, Supervisor, check_ports
@@ -30,6 +30,9 @@ from inference.repository import Repository
 from storage.clock import Clock, utc_now
 from storage.database import open_reader
 from storage.journal import Journal
+
+if TYPE_CHECKING:
+    from gateway.reference_file import ReferenceSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,24 @@ def serve(settings: Settings) -> None:
     make_server(gateway(settings).front, settings.gateway).run()
 
 
+def monitor(settings: Settings) -> None:
+    """Run the monitor process until SIGTERM."""
+    from monitors.process import ProcessSettings, run  # noqa: PLC0415  scipy: a gateway does not need it
+
+    set_up_logging("monitor")
+    run(
+        ProcessSettings(
+            database=settings.database,
+            journal=settings.journal,
+            retention=settings.retention,
+            monitor=settings.monitor,
+            alerts=settings.alerts,
+            repository=settings.engine.repository,
+        ),
+        clock=utc_now,
+    )
+
+
 def supervise(settings: Settings, config: Path) -> None:
     """Run gateway, monitor and dashboard until SIGTERM."""
     set_up_logging("up")
@@ -114,6 +135,8 @@ def supervise(settings: Settings, config: Path) -> None:
 
 def set_reference_of(settings: Settings, model: str, version: str | None, file: Path) -> ReferenceSet:
     """What `inferwatch reference set` does."""
+    from gateway.reference_file import set_reference  # noqa: PLC0415  pandas and scipy: a gateway needs neither
+
     repository = Repository(settings.engine.repository)
     versions = repository.versions(model)
     manifest = repository.manifest(model, version or versions[-1])

@@ -114,7 +114,7 @@ def serve(config: Config = CONFIG) -> None:
 @app.command()
 def monitor(config: Config = CONFIG) -> None:
     """Ship the journal to SQL, run the monitors, judge, and send alerts."""
-    from gateway.build_monitor import monitor as run
+    from gateway.build import monitor as run
     from gateway.settings_file import load_settings
 
     run(load_settings(config))

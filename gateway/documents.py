@@ -70,6 +70,16 @@ def _inlined(schema: Any, parts: Document) -> Any:
         return schema
     if "$ref" in schema:
         return _inlined(parts[schema["$ref"].rpartition("/")[2]], parts)
+    if (
+        "prefixItems" in schema
+    ):  # a pair: its length is given, and tools understand one kind of item better than two
+        kinds = [
+            kind
+            for place, kind in enumerate(schema["prefixItems"])
+            if kind not in schema["prefixItems"][:place]
+        ]
+        schema = {key: value for key, value in schema.items() if key != "prefixItems"}
+        schema["items"] = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     return {key: _inlined(value, parts) for key, value in schema.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -22,8 +23,8 @@ class PredictBody(msgspec.Struct):
 
     instances: list[Instance] | None = None
     inputs: list[Instance] | None = None
-    tags: dict[str, str | list[str | None] | None] | None = None
-    at: str | None = None
+    tags: Any = None  # a text for all rows, or a list with one a row, by name
+    at: Any = None
     id: str | None = None
 
 
@@ -49,7 +50,7 @@ def read(body: bytes, signature: Signature) -> Question:
     return Question(
         columns=columns,
         rows=len(instances),
-        tags=read_tags(asked.tags, len(instances), "tags") if asked.tags else {},
+        tags=read_tags(asked.tags, len(instances), "tags") if asked.tags is not None else {},
         at=read_at(asked.at, "at"),
         app_id=read_id(asked.id, "id"),
     )

@@ -21,6 +21,15 @@ NAME = "oip"
 VERSION = "0.1.0"
 EXTENSIONS = ("model_repository",)
 
+PREFERRED: dict[Kind, str] = {
+    Kind.NUMBER: "FP64",
+    Kind.CATEGORY: "BYTES",
+    Kind.INTEGER_CATEGORY: "INT64",
+    Kind.BOOLEAN: "BOOL",
+    Kind.TEXT: "BYTES",
+}
+"""The datatype that metadata names for a column, and that loses nothing."""
+
 _INTEGERS = {
     **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
     **{f"UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
@@ -49,14 +58,21 @@ class WantedOutput(msgspec.Struct):
     parameters: dict[str, str | int | float | bool] | None = None
 
 
+class InferParameters(msgspec.Struct):
+    """What is ours (tags, at) and what is Triton's (priority, timeout in microseconds). Others are ignored."""
+
+    tags: Any = None
+    at: Any = None
+    priority: Any = None
+    timeout: Any = None
+
+
 class InferBody(msgspec.Struct):
-    """What `infer` takes. `parameters` hold what is ours (tags, at) and what is Triton's (priority, timeout)."""
+    """What `infer` takes."""
 
     inputs: list[InputTensor]
     id: str | None = None
-    parameters: (
-        dict[str, str | int | float | bool | dict[str, str | list[str | None] | None] | None] | None
-    ) = None
+    parameters: InferParameters | None = None
     outputs: list[WantedOutput] | None = None
 
 
@@ -127,7 +143,7 @@ def metadata(manifest: Manifest, versions: Sequence[str]) -> dict[str, Any]:
         "versions": list(versions),
         "platform": f"inferwatch_{manifest.backend}",
         "inputs": [
-            {"name": column.name, "datatype": _PREFERRED[kind_of(column)], "shape": [-1]}
+            {"name": column.name, "datatype": PREFERRED[kind_of(column)], "shape": [-1]}
             for column in manifest.inputs
         ],
         "outputs": [_described(name, manifest) for name in manifest.output_names],
@@ -197,13 +213,13 @@ def _check_range(tensor: InputTensor, values: list[Any]) -> None:
 
 
 def _with_parameters(question: Question, asked: InferBody, signature: Signature) -> Question:
-    parameters = asked.parameters or {}
+    parameters = asked.parameters or InferParameters()
     return replace(
         question,
-        tags=read_tags(parameters.get("tags"), question.rows, "parameters.tags"),
-        at=read_at(parameters.get("at"), "parameters.at"),
-        priority=_priority(parameters.get("priority")),
-        timeout_s=_timeout_s(parameters.get("timeout")),
+        tags=read_tags(parameters.tags, question.rows, "parameters.tags"),
+        at=read_at(parameters.at, "parameters.at"),
+        priority=_priority(parameters.priority),
+        timeout_s=_timeout_s(parameters.timeout),
         outputs=_wanted(asked.outputs, signature),
     )
 
@@ -268,13 +284,6 @@ _WANTED: dict[Kind, frozenset[str]] = {
     Kind.TEXT: frozenset({"BYTES"}),
 }
 _WORDS = (Kind.CATEGORY, Kind.TEXT)
-_PREFERRED: dict[Kind, str] = {
-    Kind.NUMBER: "FP64",
-    Kind.CATEGORY: "BYTES",
-    Kind.INTEGER_CATEGORY: "INT64",
-    Kind.BOOLEAN: "BOOL",
-    Kind.TEXT: "BYTES",
-}
 
 
 def _short(value: float) -> str:

@@ -68,6 +68,8 @@ async def _scored(
     table: pd.DataFrame, signature: Signature, engine: Callable[[], Engine]
 ) -> tuple[pd.DataFrame, list[str]]:
     """The table with the model's outputs, and why rows were refused."""
+    import pandas as pd  # noqa: PLC0415  already loaded with the table
+
     running = engine()
     await running.start()
     try:
@@ -83,7 +85,9 @@ async def _scored(
         await running.close()
     if len(refused) == len(table):
         raise ReplayError(f"the model takes none of the rows: {refused[0]}")
-    return table.assign(**outputs), refused
+    return table.assign(
+        **{name: pd.Series(values, index=table.index) for name, values in outputs.items()}
+    ), refused
 
 
 async def _block(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import ReplayError
 from gateway.lean_http import Answer, LeanConnection
+from gateway.oip import PREFERRED
 from gateway.signature import Kind
 from gateway.table import cells, check_columns, label_cell, read_table
 from storage.records import Value
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LABELS_AT_ONCE = 500
 _READY_WITHIN_S = 60.0
 _TRIES = 60
+_ENCODE = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +105,17 @@ class _Models(msgspec.Struct):
     models: list[_Model]
 
 
-class _Request(msgspec.Struct, omit_defaults=True):
-    instances: list[list[Value]]
-    at: str | None = None
-    id: str | None = None
-    tags: dict[str, list[str | None]] | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What is said about the rows of a request."""
+
+    at: str | None
+    id: str | None
+    tags: dict[str, list[str | None]] | None
+
+    def named(self) -> Iterator[tuple[str, object]]:
+        """By name, as both protocols call them."""
+        yield from (("at", self.at), ("id", self.id), ("tags", self.tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ async def replay(
         signature = await _signature(first, settings)
     finally:
         first.close()
+    check_columns([column.name for column in signature.inputs], table, settings.file)
     sendings = _sendings(settings, table, signature)
     report = ReplayReport(total=len(table))
     labels = _LabelSender(settings, report)
@@ -197,29 +206,44 @@ async def _signature(connection: LeanConnection, settings: ReplaySettings) -> _S
 
 def _sendings(settings: ReplaySettings, table: pd.DataFrame, signature: _Signature) -> Iterator[_Sending]:
     """Every request, made when it is its turn."""
-    check_columns([column.name for column in signature.inputs], table, settings.file)
-    columns = [cells(table[column.name].tolist(), column.kind) for column in signature.inputs]
-    labels = None
+    columns = {column.name: cells(table[column.name].tolist(), column.kind) for column in signature.inputs}
+    labels: list[str | int | float | bool | None] = []
     if settings.label is not None:
         labels = [label_cell(value, signature.classes) for value in table[settings.label].tolist()]
     tags = {
         name: [_tag(value) for value in cells(table[name].tolist(), Kind.CATEGORY)] for name in settings.tags
     }
-    times = None
+    times: list[str] = []
     if settings.time is not None:
         times = [at.isoformat() for at in table[settings.time].dt.tz_convert(UTC).dt.to_pydatetime()]
-    ids = None if settings.id is None else [str(value) for value in table[settings.id].tolist()]
-    rows = list(map(list, zip(*columns, strict=True)))
-    encode = msgspec.json.Encoder().encode
-    for start in range(0, len(rows), settings.batch):
-        end = min(start + settings.batch, len(rows))
-        request = _Request(
-            instances=rows[start:end],
-            at=None if times is None else times[start],
-            id=None if ids is None else ids[start],
+    ids = [] if settings.id is None else [str(value) for value in table[settings.id].tolist()]
+    encode = _v1 if settings.version is None else _oip
+    kinds = {column.name: column.kind for column in signature.inputs}
+    for start in range(0, len(table), settings.batch):
+        end = min(start + settings.batch, len(table))
+        about = _About(
+            at=times[start] if times else None,
+            id=ids[start] if ids else None,
             tags={name: values[start:end] for name, values in tags.items()} or None,
         )
-        yield _Sending(encode(request), end - start, [] if labels is None else labels[start:end])
+        body = encode({name: values[start:end] for name, values in columns.items()}, kinds, about)
+        yield _Sending(body, end - start, labels[start:end])
+
+
+def _v1(columns: Mapping[str, Sequence[Value]], kinds: Mapping[str, Kind], about: _About) -> bytes:
+    rows = list(zip(*columns.values(), strict=True))
+    return _ENCODE({"instances": rows, **{name: value for name, value in about.named() if value is not None}})
+
+
+def _oip(columns: Mapping[str, Sequence[Value]], kinds: Mapping[str, Kind], about: _About) -> bytes:
+    """A version has a place in the paths of OIP alone."""
+    tensors = [
+        {"name": name, "shape": [len(values)], "datatype": PREFERRED[kinds[name]], "data": values}
+        for name, values in columns.items()
+    ]
+    parameters = {name: value for name, value in about.named() if value is not None and name != "id"}
+    body = {"inputs": tensors, "parameters": parameters}
+    return _ENCODE(body if about.id is None else {**body, "id": about.id})
 
 
 async def _send_all(
@@ -330,7 +354,9 @@ async def _tell(report: ReplayReport, watch: Callable[[ReplayReport], None]) -> 
 
 
 def _path(settings: ReplaySettings) -> str:
-    return f"/v1/models/{settings.model}:predict"
+    if settings.version is None:
+        return f"/v1/models/{settings.model}:predict"
+    return f"/v2/models/{settings.model}/versions/{settings.version}/infer"
 
 
 def _tag(value: Value) -> str | None:

@@ -1,0 +1,76 @@
+"""`/openapi.json` is true: schemathesis asks every route it names, and nothing answers 5xx or what is not written there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+from storage.database import open_writer
+from tests.helpers.serving import ECHO, Serving, serving
+
+CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+EXAMPLES = 15  # a route; seconds for all of them
+HOT = {"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer", "/v1/models/{name}:predict"}
+
+
+@pytest.fixture(scope="module")
+def with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A gateway whose database the monitor has made."""
+    with serving(tmp_path_factory.mktemp("openapi"), [ECHO]) as running:
+        open_writer(running.settings.database).close()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def document(with_database: Serving) -> dict[str, Any]:
+    """The document, with names of models that exist and some that do not: else schemathesis would see 404 alone."""
+    document: dict[str, Any] = with_database.get("/openapi.json").json
+    names = {"name": ["echo", "nobody", "\u00e9"], "version": ["1", "9"], "id": ["a", "f00-1-39", "\u00e9"]}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "path":
+                    parameter["schema"] = {"type": "string", "enum": names[parameter["name"]]}
+    return document
+
+
+def test_the_hot_routes_are_documented(document: dict[str, Any]) -> None:
+    assert document["paths"].keys() >= HOT
+
+
+def test_no_route_answers_with_a_server_error_or_otherwise_than_documented(
+    with_database: Serving, document: dict[str, Any]
+) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+    statuses: dict[str, set[int]] = {}
+
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        statuses[operation.label] = asked(operation, with_database.url)
+
+    assert len(statuses) >= 20
+    assert all(max(seen) < 500 for seen in statuses.values())
+    assert sum(200 in seen for seen in statuses.values()) >= 15
+
+
+def asked(operation: Any, url: str) -> set[int]:
+    """The statuses that examples of one route got, each checked against the document."""
+    seen: set[int] = set()
+
+    def check(case: schemathesis.Case) -> None:
+        answer = case.call(base_url=url)
+        seen.add(answer.status_code)
+        case.validate_response(answer, checks=CHECKS)
+
+    bounded = settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    bounded(given(case=operation.as_strategy())(check))()
+    return seen
