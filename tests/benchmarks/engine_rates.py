@@ -25,8 +25,8 @@ from inference.backend import Payload
 from inference.device import Device
 from inference.served import Served
 from inference.signature import Columns
+from tests.helpers.engines import serving
 from tests.helpers.models import WORDS, bert_folder, mlp_folder
-from tests.helpers.serving import serving
 
 BATCHES = (1, 32, 512)
 

@@ -11,8 +11,8 @@ import pytest
 
 from inference.signature import Columns
 from inference.work import Inference
+from tests.helpers.engines import serving
 from tests.helpers.models import WORDS, bert_folder, mixed_folder
-from tests.helpers.serving import serving
 
 torch = pytest.importorskip("torch")
 pytestmark = [

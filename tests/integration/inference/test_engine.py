@@ -23,8 +23,8 @@ from inference.errors import (
 )
 from inference.repository import Repository
 from inference.signature import Columns
+from tests.helpers.engines import serving
 from tests.helpers.models import CODE, WORDS, bert_folder, echo_folder, mixed_folder, mlp_folder
-from tests.helpers.serving import serving
 
 ROW = {"a": [1.0], "b": [-3.0]}
 SCORE = 0.11920292202211755  # sigmoid(2 * -2 - 1 * -2) = sigmoid(-2)
