@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from inference.manifest import Manifest
 from monitors import MONITORS
+from monitors.alerts import build_channels
+from monitors.alerts.channels import Channel
 from monitors.frames import frame_of_columns
 from monitors.reference import Reference, reference_of
 from monitors.settings import AlertSettings, MonitorSettings
@@ -98,6 +100,11 @@ class _CrashingWrite:
         step, moment, left = self._counting.crash_at
         self._counting.crash_at = (step, moment, left - 1)
 
+        if name == "connection":  # used by whatever is not a method of the transaction: each use is a step
+            if left == 1:
+                raise CrashError
+            return found
+
         def last(*arguments: object, **named: object) -> object:
             if moment == "after":
                 found(*arguments, **named)
@@ -145,6 +152,11 @@ class Station:
             clock=self.clock,
             chance=lambda: 0.5,
         )
+
+    @property
+    def channels(self) -> list[Channel]:
+        """The channels of its settings."""
+        return build_channels(self._alerts)
 
     def register(self, manifest: Manifest = MANIFEST, reference: Reference | None = None) -> None:
         """Make a model version known, and put its reference into force."""

@@ -1,0 +1,134 @@
+"""The outbox on its way to a real mail server that refuses, hangs up, or is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from monitors.settings import AlertSettings, EmailSettings, Security
+from storage import tables
+from storage.alerts import OutboxMessage, add_messages
+from storage.errors import LeaseLostError
+from tests.helpers.alerts import a_notice, an_alert
+from tests.helpers.mail import Mailbox, mail_server
+from tests.helpers.station import Station, a_station
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with mail_server() as made:
+        yield made
+
+
+@pytest.fixture
+def station(database_url: str, mailbox: Mailbox) -> Iterator[Station]:
+    email = EmailSettings(
+        host="localhost",
+        port=mailbox.port,
+        security=Security.NONE,
+        sender="watch@example.org",
+        to=("ops@example.org", "boss@example.org"),
+        timeout_s=2,
+    )
+    with a_station(database_url, alerts=AlertSettings(email=email)) as made:
+        yield made
+
+
+def post(station: Station, column: str = "age") -> None:
+    """Put a notice into the outbox, for all recipients."""
+    now = station.clock()
+    messages = [channel.render(a_notice(an_alert(column))) for channel in station.channels]
+    with station.database.write() as connection:
+        add_messages(
+            connection,
+            [
+                OutboxMessage(
+                    message_id=each.id,
+                    channel=each.channel,
+                    recipient=each.recipient,
+                    body=each.body,
+                    made_at=now,
+                    next_at=now,
+                )
+                for each in messages
+            ],
+        )
+
+
+def states(station: Station) -> dict[str, tuple[str, int]]:
+    """State and attempts by recipient."""
+    return {row.recipient: (row.state, row.attempts) for row in station.rows(tables.outbox)}
+
+
+def test_every_recipient_gets_a_mail_of_their_own_once(station: Station, mailbox: Mailbox) -> None:
+    post(station)
+
+    tried = station.send(), station.send()
+
+    assert tried == (2, 0)
+    assert sorted(mailbox.recipients) == [["boss@example.org"], ["ops@example.org"]]
+    assert set(states(station).values()) == {("sent", 1)}
+
+
+@pytest.mark.parametrize("answer", ["451 later", "421 closing", "drop"])
+def test_what_fails_for_now_is_sent_later_with_the_same_id(
+    station: Station, mailbox: Mailbox, answer: str
+) -> None:
+    post(station)
+    mailbox.answers += [answer, answer]
+    station.send()
+    too_soon = station.send()
+    failed = set(states(station).values())
+
+    station.clock.move(seconds=15)
+    station.send()
+
+    assert (too_soon, failed) == (0, {("waiting", 1)})
+    assert set(states(station).values()) == {("sent", 2)}
+    assert len(mailbox.bodies) == 2
+    assert {mail["Message-ID"] for mail in mailbox.mails} == {
+        row.message_id for row in station.rows(tables.outbox)
+    }
+
+
+def test_a_recipient_who_is_refused_is_dead_and_the_others_hear_of_it_all_the_same(
+    station: Station, mailbox: Mailbox
+) -> None:
+    mailbox.refused["ops@example.org"] = "550 no such user"
+    post(station)
+
+    station.send()
+    station.clock.move(hours=2)
+    again = station.send()
+
+    assert again == 0
+    assert states(station) == {"ops@example.org": ("dead", 1), "boss@example.org": ("sent", 1)}
+    (dead,) = [row for row in station.rows(tables.outbox) if row.state == "dead"]
+    assert "550" in dead.last_error
+
+
+def test_after_three_days_a_message_is_given_up(station: Station, mailbox: Mailbox) -> None:
+    mailbox.refused |= {"ops@example.org": "450 busy", "boss@example.org": "450 busy"}
+    post(station)
+    started = station.clock()
+
+    while any(state == "waiting" for state, _ in states(station).values()):
+        station.send()
+        station.clock.move(hours=6)
+
+    lasted = station.clock() - started
+    assert timedelta(hours=72) <= lasted <= timedelta(hours=84)
+    assert {state for state, _ in states(station).values()} == {"dead"}
+
+
+def test_a_sender_that_lost_its_lease_sends_nothing(station: Station, mailbox: Mailbox) -> None:
+    post(station)
+    stale = station.lease("send")
+    station.stages.leases.acquire("send")
+
+    with pytest.raises(LeaseLostError):
+        station.stages.sender.send(stale)
+
+    assert mailbox.bodies == []
