@@ -86,7 +86,16 @@ def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None)
         if pd.api.types.is_integer_dtype(frame[name])
     }
     with st.container(key=key):
-        st.dataframe(frame, hide_index=True, column_config=right | counts, column_order=columns)
+        st.dataframe(
+            frame,
+            hide_index=True,
+            column_config=right | counts,
+            column_order=columns,
+            height="content" if len(frame) <= _WHOLE else "auto",
+        )
 
+
+_WHOLE = 30
+"""Rows of a table that is shown at once; a longer one scrolls."""
 
 _DIGITS = ("value", "interval low", "interval high", "lower bound", "upper bound", "above", "up to")
