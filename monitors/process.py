@@ -35,7 +35,7 @@ from storage.settings import DatabaseSettings, JournalSettings, RetentionSetting
 log = logging.getLogger(__name__)
 
 STOP_S = 20.0
-SEND_POLL_S = 0.5
+SEND_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

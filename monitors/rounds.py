@@ -12,8 +12,9 @@ from monitors.housekeeping import Housekeeping
 from monitors.stages import Stages
 from monitors.tenure import Tenure
 
-REFRESH_S = 2.0
-JUDGE_S = 1.0
+REFRESH_S = 3.0
+JUDGE_S = 0.5  # while events come
+IDLE_JUDGE_S = 5.0  # for the windows of models that have gone quiet
 RETRY_S = 1.0
 
 
@@ -32,8 +33,9 @@ class CountingRound:
         self._tenure = tenure
         self._housekeeping = housekeeping
         self._monotonic = monotonic
-        self._next: dict[str, float] = {}
+        self._last: dict[str, float] = {}  # when each was last due
         self._labels_tried = True  # whether the waiting labels were tried since anything was last counted
+        self._judged = False  # whether nothing was left to judge at the last look
 
     def step(self) -> bool:
         """Whether there may be more to count at once."""
@@ -41,16 +43,22 @@ class CountingRound:
             self._stages.watchlist.refresh()
         taken = self._count()
         if taken:
-            self._labels_tried = False
-        elif self._recount():
-            return True
+            self._labels_tried = self._judged = False
+        recounted = 0 if taken else self._recount()
         if not self._labels_tried and self._due("labels", RETRY_S):
             self._retry_labels()
-        if self._due("judge", JUDGE_S) and (lease := self._tenure.lease("judge")) is not None:
-            judged = self._stages.judge.look(lease)
-            if not judged and not taken:
-                self._housekeeping.step(self._tenure)
-        return taken > 0
+        if self._due("judge", IDLE_JUDGE_S if self._judged else JUDGE_S):
+            self._judge(counting=taken > 0)
+        return taken + recounted > 0
+
+    def _judge(self, *, counting: bool) -> None:
+        lease = self._tenure.lease("judge")
+        if lease is None:
+            return
+        judged = self._stages.judge.look(lease)
+        self._judged = not judged and not counting
+        if self._judged:
+            self._housekeeping.step(self._tenure)
 
     def forget(self) -> None:
         """After a failure: read everything anew from SQL."""
@@ -85,7 +93,7 @@ class CountingRound:
 
     def _due(self, what: str, every_s: float) -> bool:
         now = self._monotonic()
-        if now < self._next.get(what, 0.0):
+        if what in self._last and now - self._last[what] < every_s:
             return False
-        self._next[what] = now + every_s
+        self._last[what] = now
         return True
