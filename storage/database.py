@@ -15,7 +15,6 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from storage import dialects
 from storage.errors import DatabaseError, DatabaseUnavailableError
-from storage.migrate import migrate
 from storage.settings import DatabaseSettings
 
 
@@ -51,6 +50,9 @@ class Database:
 
 def open_writer(settings: DatabaseSettings) -> Database:
     """Open to write. At the first start, and after an upgrade, it makes the tables."""
+    # Alembic takes longer to import than all the rest of storage, and who only reads does not need it.
+    from storage.migrate import migrate  # noqa: PLC0415
+
     url = _url(settings)
     with _named_errors():
         if url.get_backend_name() == "sqlite":

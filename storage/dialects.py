@@ -23,6 +23,13 @@ SQLITE: ModuleType = _bundled or sqlite3
 
 _BUSY_MS = 10_000
 _POOL_TIMEOUT_S = 30.0
+_NOTICE_A_DEAD_SERVER = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # ms without an acknowledgement: a half-open connection would hold for hours
+}
 _ADVISORY_LOCK = 0x1AFE_57A7  # any fixed number: held while tables are made
 _LABEL_LOCK = _ADVISORY_LOCK + 1  # held while labels are joined
 
@@ -73,7 +80,7 @@ def postgresql_writer(url: URL) -> Engine:
         max_overflow=8,
         pool_timeout=_POOL_TIMEOUT_S,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5},
+        connect_args=_NOTICE_A_DEAD_SERVER,
     )
 
 

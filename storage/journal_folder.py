@@ -18,7 +18,7 @@ import secrets
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.errors import JournalError
@@ -109,9 +109,10 @@ class ProducerFolder:
         """Mend what a dead gateway left: cut torn tails, close files, count on. Hold the lock."""
         torn_tails = damaged = 0
         last = Tally()
-        for file in self.files():
-            if file.state == SHIPPED:
-                continue
+        files = self.files()
+        for file in files:
+            if file.state != OPEN and file is not files[-1]:
+                continue  # the newest file's own tally knows of what is in it
             content = scan(file.path.read_bytes())
             last = _larger(last, _after(content))
             if file.state == OPEN:
@@ -119,12 +120,8 @@ class ProducerFolder:
                 torn_tails += content.damage.torn_bytes > 0
                 _close(file, content)
         tally = _larger(last, self.tally())
-        answered = max(
-            tally.answered, tally.journalled + tally.dropped
-        )  # its answer was cut off by the crash
-        tally = Tally(
-            answered=answered, journalled=tally.journalled, dropped=tally.dropped, labels=tally.labels
-        )
+        # An event that was written and whose answer the crash cut off counts as answered.
+        tally = replace(tally, answered=max(tally.answered, tally.journalled + tally.dropped))
         counters = TallyFile(self.path / "tally")
         counters.write(tally.answered, tally.journalled, tally.dropped, tally.labels)
         counters.close()
@@ -159,16 +156,9 @@ def take_folder(journal: Path) -> tuple[ProducerFolder, int]:
             lock = folder.try_lock()
             if lock is not None:
                 return folder, lock
-        path = journal / secrets.token_hex(5)
-        path.mkdir(mode=0o700)
-        folder = ProducerFolder(path)
-        lock = folder.try_lock()
-        sync_folder(journal)
+        return _new_folder(journal)
     except OSError as exc:
         raise JournalError(f"cannot write to the journal's folder '{journal}': {exc.strerror}") from exc
-    if lock is None:
-        raise JournalError(f"the new folder '{path}' was taken by another process; start again")
-    return folder, lock
 
 
 def sync_folder(path: Path) -> None:
@@ -183,6 +173,17 @@ def sync_folder(path: Path) -> None:
 def segment_path(folder: Path, number: int, state: str) -> Path:
     """Where a segment file of this state lies."""
     return folder / f"{number:016x}{state}"
+
+
+def _new_folder(journal: Path) -> tuple[ProducerFolder, int]:
+    while True:
+        folder = ProducerFolder(journal / secrets.token_hex(5))
+        folder.path.mkdir(mode=0o700)
+        lock = folder.try_lock()
+        if lock is not None:
+            sync_folder(journal)
+            return folder, lock
+        # The shipper was looking into it at this very moment: leave it that one.
 
 
 def _segment_file(path: Path) -> SegmentFile | None:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, from a wheel: one server a session, a fresh database a test."""
+"""A real PostgreSQL for tests, from a wheel: one server a session, an empty schema a test."""
 
 from __future__ import annotations
 
@@ -40,15 +40,12 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty database, which goes away with the test."""
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty database: a schema of its own, which goes with the server."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
-    head, _, tail = postgres_server.partition("?")
-    yield f"{head.rsplit('/', 1)[0]}/{name}?{tail}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)".encode())
+        connection.execute(f"create schema {name}".encode())
+    return f"{postgres_server}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -113,6 +114,17 @@ def test_a_server_that_is_away_is_named_as_such() -> None:
         open_writer(settings)
 
 
+def test_a_connection_that_breaks_is_named_as_such_and_the_next_one_works(postgres_url: str) -> None:
+    database = open_writer(DatabaseSettings(url=postgres_url))
+
+    with pytest.raises(DatabaseUnavailableError), database.write() as connection:
+        _break(connection, postgres_url)
+
+    with database.write() as connection:
+        assert connection.scalar(sa.text("select 1")) == 1
+    database.close()
+
+
 @pytest.mark.parametrize("url", ["mysql://a/b", "nonsense", "sqlite://", "sqlite:///:memory:"])
 def test_a_url_that_cannot_work_is_refused_with_what_would(url: str) -> None:
     with pytest.raises(DatabaseError, match="sqlite:///path"):
@@ -157,6 +169,13 @@ def test_deleted_pages_go_back_to_the_disk(sqlite_url: str, tmp_path: Path) -> N
 
     database.close()
     assert (tmp_path / "inferwatch.db").stat().st_size < 1_000_000
+
+
+def _break(connection: Connection, url: str) -> None:
+    pid = connection.scalar(sa.select(sa.func.pg_backend_pid()))
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("select pg_terminate_backend(%s)", [pid])
+    connection.execute(sa.text("select 1"))
 
 
 def _write_and_fail(connection: Connection) -> None:

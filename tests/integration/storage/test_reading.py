@@ -278,8 +278,8 @@ def test_the_story_of_an_event_has_all_that_became_of_it(database: Database, log
 
 
 def test_every_event_is_accounted_for_wherever_it_is(database: Database, log: SegmentLog) -> None:
-    # 12 answered: 2 dropped, 10 journalled. Of these 3 are in the journal and 7 stored: 4 passed by both monitors
-    # (one of them set aside by one), 3 passed by one alone.
+    # 12 answered: 2 dropped, 10 journalled. Of these 3 are in the journal and 7 stored: 4 passed by both
+    # monitors (one of them set aside by one), 3 passed by one alone.
     with database.write() as connection:
         note_tally(connection, "a", Tally(answered=12, journalled=10, dropped=2), START)
     step = len(log.partitions)
