@@ -7,13 +7,13 @@ of a few windows at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from storage import tables
-from storage.records import ALL, Arm, Bounds, Judgement, Measurement, Scope, Window
+from storage.measurements import judgement_of
+from storage.records import ALL, Arm, Judgement, Scope, Window
 
 Snapshot = Connection
 """What a question is asked of, as `Database.read` gives it: for callers that have no business with SQL."""
@@ -87,7 +87,7 @@ def judgements_between(snapshot: Snapshot, scope: Scope, span: Window, asked: As
         question = question.where(_TABLE.c.metric == asked.metric)
     if asked.column is not None:
         question = question.where(_TABLE.c.column == asked.column)
-    return [_judgement(row) for row in snapshot.execute(question)]
+    return [judgement_of(row) for row in snapshot.execute(question)]
 
 
 def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
@@ -96,23 +96,4 @@ def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
         _TABLE.c.version == scope.version,
         _TABLE.c.arm == scope.arm.value,
         _TABLE.c.slice == scope.slice,
-    )
-
-
-def _judgement(row: Row[Any]) -> Judgement:
-    has_interval = row.interval_low is not None and row.interval_high is not None
-    return Judgement(
-        monitor=row.monitor,
-        scope=Scope(model=row.model, version=row.version, arm=Arm(row.arm), slice=row.slice),
-        window=Window(start=row.start, end=row.end),
-        measurement=Measurement(
-            metric=row.metric,
-            column=row.column or None,
-            value=row.value,
-            interval=(row.interval_low, row.interval_high) if has_interval else None,
-            bounds=Bounds(lower=row.bound_lower, upper=row.bound_upper),
-            n=row.n,
-            significant=row.significant,
-        ),
-        replay=row.replay,
     )
