@@ -26,6 +26,7 @@ from gateway.server import check_exposure, make_server
 from gateway.settings import Settings
 from gateway.supervisor import Child, Supervisor, check_ports
 from inference.engine import Engine
+from inference.errors import UnknownModelError
 from inference.repository import Repository
 from storage.clock import Clock, utc_now
 from storage.database import open_reader
@@ -139,6 +140,9 @@ def set_reference_of(settings: Settings, model: str, version: str | None, file: 
 
     repository = Repository(settings.engine.repository)
     versions = repository.versions(model)
+    if not versions:
+        names = ", ".join(sorted({name for name, _ in repository.places()})) or "none"
+        raise UnknownModelError(f"model '{model}' is not in the repository; there are {names}")
     manifest = repository.manifest(model, version or versions[-1])
     return set_reference(
         file, manifest, repository, lambda: Engine(repository, settings.engine, clock=utc_now)

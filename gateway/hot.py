@@ -99,9 +99,7 @@ class HotRoutes:
         request = _Request(route, dict(scope["headers"]), self._clock())
         self._metrics.in_flight.add(request)
         try:
-            if scope["method"] != "POST":
-                raise RefusedError(405, "only POST is taken here", reason="method")
-            answer = await self._infer(request, receive)
+            answer = await self._infer(request, scope["method"], receive)
         except RefusedError as exc:
             answer = self._refused(request, exc)
         except InferenceError as exc:
@@ -116,9 +114,11 @@ class HotRoutes:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _infer(self, request: _Request, receive: Receive) -> _Answer:
+    async def _infer(self, request: _Request, method: str, receive: Receive) -> _Answer:
         headers, route = request.headers, request.route
         request.key = self._keys.admit(headers, Right.INFER)
+        if method != "POST":
+            raise RefusedError(405, "only POST is taken here", reason="method")
         self._recorder.admit()
         served = self._engine.find(route.model, route.version)
         request.signature = signature = self._signature(served.manifest)
