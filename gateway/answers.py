@@ -198,8 +198,8 @@ class EventAnswer(msgspec.Struct, kw_only=True):
 
 
 _EVENT_FIELDS = (
-    "at", "outcome", "reason", "protocol", "model", "version", "arm", "rows", "inputs", "outputs", "tags", "key",
-    "app_id", "total_s", "queue_s", "compute_s", "tokens", "joules", "traceparent", "replay",
+    "at", "outcome", "reason", "protocol", "model", "version", "arm", "rows", "inputs", "outputs", "tags",
+    "key", "app_id", "total_s", "queue_s", "compute_s", "tokens", "joules", "traceparent", "replay",
 )  # fmt: skip
 
 

@@ -46,7 +46,10 @@ def labels_routes(labels: Labels) -> APIRouter:
     router = APIRouter(tags=["labels"])
 
     async def add_labels(request: Request) -> Response:
-        """The truth about earlier requests, in batches. Sending one twice changes nothing; the latest `at` wins."""
+        """The truth about earlier requests, in batches.
+
+        Sending one twice changes nothing; the latest `at` wins.
+        """
         body = decode(await request.body(), _LABELS)
         return _json(labels.add(body, request.scope.get(KEY)))
 

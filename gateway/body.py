@@ -1,4 +1,4 @@
-"""Reads the body of a hot request: its size, its encoding and its depth are checked before anything is parsed."""
+"""Reads the body of a hot request. Size, encoding and depth are checked before anything is parsed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
 
 
 def check_depth(body: bytes) -> None:
-    """Refuses more than 32 levels. Brackets inside of strings count too, unless they alone make the difference."""
+    """Refuses more than 32 levels.
+
+    Brackets inside of strings count too, unless they alone make the difference.
+    """
     brackets = body.translate(None, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:
@@ -187,7 +190,7 @@ def _said_of_syntax(message: str, body: bytes) -> str:
     place = int(found[1])
     text = body[place : place + 9]
     if text.startswith((b"NaN", b"-I", b"Inf", b"N", b"I")):
-        return f"the body is not JSON{_near(body, place)}: JSON has no NaN or Infinity; send null where a value is missing"
+        message = "JSON has no NaN or Infinity; send null where a value is missing"
     return f"the body is not JSON{_near(body, place)}: {message}"
 
 

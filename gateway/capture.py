@@ -41,7 +41,10 @@ class JournalCapture:
         return not self._refuses or self._journal.accepting
 
     def record(self, event: InferenceEvent) -> str:
-        """One `write(2)`. Counted as answered only once it is there: a crash between leaves no event that seems lost."""
+        """One `write(2)`.
+
+        Counted as answered only once it is there: a crash between leaves no event that seems lost.
+        """
         event_id = self._journal.append(event)
         self._journal.count_answered()
         return str(event_id)

@@ -1,4 +1,4 @@
-"""`inferwatch check`: what is wrong with the settings, the models, the database and the machine, and how to mend it."""
+"""`inferwatch check`: what is wrong with settings, models, database and machine, and how to mend it."""
 
 from __future__ import annotations
 
@@ -56,14 +56,15 @@ class _WrongError(Exception):
 
 
 def _packages(settings: Settings) -> str:
-    """The names are generic: another package of the same name elsewhere would be imported in place of ours."""
+    """The names are generic: a package of the same name elsewhere would be imported in place of ours."""
     here = Path(__file__).resolve().parent.parent
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None
         if origin is None or origin.parent.parent != here:
             raise _WrongError(
-                f"package '{name}' comes from {origin}, not from {here}: install inferwatch into an environment of its own"
+                f"package '{name}' comes from {origin}, not from {here}: install inferwatch into an "
+                "environment of its own"
             )
     return f"all five lie in {here}"
 

@@ -1,4 +1,7 @@
-"""The command `inferwatch`. Each command imports what it needs when it runs, so that `--help` is there at once."""
+"""The command `inferwatch`.
+
+Each command imports what it needs when it runs, so that `--help` is there at once.
+"""
 
 # ruff: noqa: PLC0415
 # Imports inside of commands: torch, pandas and SQLAlchemy take seconds, and most commands need none of them.
@@ -259,8 +262,8 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
     from gateway.replay_screen import show_replay
 
     settings = ReplaySettings(
-        file=file, model=model, version=version, label=label, time=time, tags=tuple(tag or ()), id=id, rate=rate,
-        concurrency=concurrency, batch=batch, url=url or _gateway_url(config), key=key,
+        file=file, model=model, version=version, label=label, time=time, tags=tuple(tag or ()), id=id,
+        rate=rate, concurrency=concurrency, batch=batch, url=url or _gateway_url(config), key=key,
     )  # fmt: skip
     report = show_replay(settings)
     typer.echo(report.line())

@@ -1,4 +1,4 @@
-"""`inferwatch demo`: a model made on the spot, its reference, and a file of traffic in which things change."""
+"""`inferwatch demo`: a model made on the spot, its reference, and traffic in which things change."""
 
 from __future__ import annotations
 

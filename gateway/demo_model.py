@@ -1,4 +1,7 @@
-"""A small model like those that decide on car loans, and rows for it, made from a fixed seed. Nothing is downloaded."""
+"""A small model like those that decide on car loans, and rows for it, made from a fixed seed.
+
+Nothing is downloaded.
+"""
 
 from __future__ import annotations
 

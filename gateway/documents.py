@@ -1,4 +1,4 @@
-"""The parts of `/openapi.json` that FastAPI cannot know: the hot routes in front of it, and the errors of every route."""
+"""What FastAPI cannot know of `/openapi.json`: the hot routes in front of it, and the errors of each."""
 
 from __future__ import annotations
 

@@ -50,7 +50,10 @@ class ReplayError(GatewayError):
 
 
 class RefusedError(GatewayError):
-    """A request that ends without an inference. `reason` is a short code and never holds what the client sent."""
+    """A request that ends without an inference.
+
+    `reason` is a short code and never holds what the client sent.
+    """
 
     def __init__(
         self,

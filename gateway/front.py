@@ -1,4 +1,4 @@
-"""What every request meets first, as raw ASGI: foreign pages and missing keys are refused, then hot routes leave for `hot`."""
+"""What every request meets first, as raw ASGI: foreign pages and missing keys are refused here."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ class Front:
         await self._app(scope, receive, send)
 
     def _check_foreign(self, headers: Headers) -> None:
-        """Pages of other sites, and names that somebody pointed here (DNS rebinding). A key proves more than a name."""
+        """Pages of other sites, and names that somebody pointed here (DNS rebinding).
+
+        A key proves more than a name.
+        """
         host = _host_of(headers.get(b"host"))
         origin = headers.get(b"origin")
         if origin is not None:
@@ -82,7 +85,7 @@ class Front:
     async def _with_body(
         self, scope: dict[str, Any], headers: Headers, receive: Receive
     ) -> tuple[dict[str, Any], Receive]:
-        """The request with its body read within its bounds, decompressed, and called JSON whatever the client called it."""
+        """The request with its body read within bounds, inflated, and called JSON whatever was said."""
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return scope, receive
         body = await read_body(headers, receive, self._max_body_bytes)

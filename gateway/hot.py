@@ -1,7 +1,7 @@
-"""The hot routes, as raw ASGI: `infer` and `:predict`, from the first byte to the event in the journal to the answer.
+"""The hot routes, as raw ASGI: `infer` and `:predict`, from the first byte to the event to the answer.
 
-The road of a request is `_infer`: admit, find the model, read the body, compare with the signature, run. Whatever comes of
-it, an event is recorded before the answer leaves, and the answer carries its id.
+The road of a request is `_infer`: admit, find the model, read the body, compare with the signature, run.
+Whatever comes of it, an event is recorded before the answer leaves, and the answer carries its id.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON = (b"content-type", b"application/json")
 _DEFAULT_PRIORITY = 8
-"""Triton's 1 is the highest priority and 0 the default: 1 to 7 go before the default, 9 and above after it."""
+"""Triton's 1 is the highest priority and 0 the default: 1 to 7 go before the default, 9 and up after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,10 @@ class HotRoutes:
         return _Answer(200, body, event_id)
 
     def _refused(self, request: _Request, refusal: RefusedError) -> _Answer:
-        """The error in the protocol's own shape, and its event. A full journal leaves no event, but a count."""
+        """The error in the protocol's own shape, and its event.
+
+        A full journal leaves no event, but a count.
+        """
         if refusal.reason == "journal_full":
             self._metrics.refused += 1
             return _Answer(refusal.status, _error(refusal.message), None, refusal)

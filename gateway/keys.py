@@ -1,4 +1,4 @@
-"""API keys: hashed, scoped, in a JSON file that the gateway watches. Once one exists, every route but the probes needs one."""
+"""API keys: hashed, scoped, in a file that is watched. Once one exists, all but the probes need one."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class KeyFile:
 
 
 class Keys:
-    """What the gateway asks on each request: may this caller do that? Sees changes of the file by its time stamp."""
+    """What the gateway asks on each request: may this caller do that? Sees when the file changes."""
 
     def __init__(
         self,
@@ -129,7 +129,10 @@ class Keys:
         return bool(self._by_hash)
 
     def admit(self, headers: Mapping[bytes, bytes], right: Right | None) -> str | None:
-        """The name of the caller's key; None where no key is needed. Raises 401 or 403. `right` None: any key will do."""
+        """The name of the caller's key; None where no key is needed.
+
+        Raises 401 or 403. `right` None: any key will do.
+        """
         if not self.required:
             return None
         text = _shown(headers)

@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection of a client that sends one request after the other: what `replay` needs, and no more.
+"""One HTTP/1.1 connection that sends one request after the other: what `replay` needs, and no more.
 
-httpx takes about 500 us of CPU for a request, this about 30: with httpx the client, not the gateway, would set the pace.
+httpx takes some 500 us of CPU for a request, this some 40: with httpx the client would set the pace.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class LeanConnection:
                 _, reader = await loop.create_connection(_Reader, self._host, self._port, ssl=context)
         except (OSError, TimeoutError) as exc:
             raise ReplayError(
-                f"nobody answers at {self._host}:{self._port} ({exc}); start `inferwatch serve`, or give --url"
+                f"nobody answers at {self._host}:{self._port} ({exc}); start `inferwatch serve`, or give "
+                "--url"
             ) from exc
         return reader
 

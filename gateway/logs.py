@@ -1,4 +1,4 @@
-"""How the processes log: one line, an event name, then its fields. Values are quoted, for they may hold anything."""
+"""How the processes log: one line, an event name, then its fields, quoted, for they may hold anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gateway's metrics. Requests count into plain integers here; prometheus-client only reads them out at a scrape."""
+"""The gateway's metrics.
+
+Requests count into plain integers here; prometheus-client only reads them out at a scrape.
+"""
 
 from __future__ import annotations
 

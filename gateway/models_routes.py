@@ -1,4 +1,4 @@
-"""What is asked about models, not of them: health, metadata and the repository index of OIP, and the lists of V1."""
+"""What is asked about models, not of them: health, metadata and index of OIP, and the lists of V1."""
 
 from __future__ import annotations
 

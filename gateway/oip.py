@@ -1,4 +1,4 @@
-"""Open Inference Protocol v2: what `infer` takes and answers, in JSON. One tensor is one named column of rows."""
+"""Open Inference Protocol v2: what `infer` takes and answers, in JSON. A tensor is a named column of rows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ class WantedOutput(msgspec.Struct):
 
 
 class InferParameters(msgspec.Struct):
-    """What is ours (tags, at) and what is Triton's (priority, timeout in microseconds). Others are ignored."""
+    """What is ours (tags, at) and what is Triton's (priority, timeout in microseconds).
+
+    Others are ignored.
+    """
 
     tags: Any = None
     at: Any = None
@@ -157,7 +160,8 @@ def _column(tensor: InputTensor, kind: Kind, rows: int) -> list[Value]:
         raise invalid(_no_data(tensor))
     if shape not in ([rows], [rows, 1]):
         raise invalid(
-            f"input '{tensor.name}': shape {shape[:8]} came, [{rows}] or [{rows}, 1] is wanted, as for the first input"
+            f"input '{tensor.name}': shape {shape[:8]} came, [{rows}] or [{rows}, 1] is wanted, as for "
+            "the first input"
         )
     if rows < 1:
         raise invalid(f"input '{tensor.name}': shape {shape[:8]}: at least one row is wanted")
@@ -186,12 +190,14 @@ def _flat(data: list[Any]) -> list[Any]:
 def _check_datatype(tensor: InputTensor, kind: Kind) -> None:
     if tensor.datatype not in _DATATYPES:
         raise invalid(
-            f"input '{tensor.name}': datatype '{tensor.datatype[:20]}' does not exist; there are {', '.join(sorted(_DATATYPES))}"
+            f"input '{tensor.name}': datatype '{tensor.datatype[:20]}' does not exist; there are "
+            f"{', '.join(sorted(_DATATYPES))}"
         )
     wanted = _WANTED[kind]
     if tensor.datatype not in wanted:
         raise invalid(
-            f"input '{tensor.name}': datatype {tensor.datatype} came, a {kind} is {' or '.join(sorted(wanted))}"
+            f"input '{tensor.name}': datatype {tensor.datatype} came, a {kind} is "
+            f"{' or '.join(sorted(wanted))}"
         )
 
 

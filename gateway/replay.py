@@ -1,4 +1,4 @@
-"""`inferwatch replay`: a file through a running gateway, row by row, as an app would send it; then the labels."""
+"""`inferwatch replay`: a file through a running gateway, as an app would send it; then the labels."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ class ReplayReport:
     def line(self) -> str:
         """One line for a person."""
         rate = self.rows / self.seconds if self.seconds else 0.0
-        text = f"{self.rows} rows, {self.labels} labels, {self.errors} errors in {self.seconds:.1f} s ({rate:.0f} rows/s)"
+        text = f"{self.rows} rows, {self.labels} labels, {self.errors} errors"
+        text += f" in {self.seconds:.1f} s ({rate:.0f} rows/s)"
         return f"{text}; first error: {self.first_error}" if self.first_error else text
 
 
@@ -195,11 +196,13 @@ async def _signature(connection: LeanConnection, settings: ReplaySettings) -> _S
             return wanted[0].signature
         if settings.version is not None and not wanted:
             raise ReplayError(
-                f"model '{settings.model}' has no version '{settings.version}'; there are {', '.join(m.version for m in own)}"
+                f"model '{settings.model}' has no version '{settings.version}'; there are "
+                f"{', '.join(m.version for m in own)}"
             )
         if own[-1].state == "failed" or time.monotonic() > give_up:
             raise ReplayError(
-                f"model '{settings.model}' is not ready ({own[-1].state}): {own[-1].reason or 'no reason given'}"
+                f"model '{settings.model}' is not ready ({own[-1].state}): "
+                f"{own[-1].reason or 'no reason given'}"
             )
         await asyncio.sleep(0.2)
 

@@ -1,7 +1,8 @@
-"""uvicorn on uvloop and httptools, with what it lacks: absolute deadlines for receiving, and caps on connections.
+"""uvicorn on uvloop and httptools, with what it lacks: deadlines for receiving, and caps on connections.
 
-A client that sends a byte now and then is never idle, so idle timeouts do not help: the head of a request must be there
-within 10 s of its first byte, the body within 30 s. One sweep a second looks at all connections; a request costs no timer.
+A client that sends a byte now and then is never idle, so idle timeouts do not help: the head of a request
+must be there within 10 s of its first byte, the body within 30 s. One sweep a second looks at all connections;
+a request costs no timer.
 """
 
 from __future__ import annotations

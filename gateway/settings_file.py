@@ -1,4 +1,4 @@
-"""Reads `inferwatch.yaml`: `${ENV}` references, unknown keys with the nearest right name, and the line of every mistake."""
+"""Reads `inferwatch.yaml`: `${ENV}` references, and mistakes with their line and the nearest right name."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def _filled(value: Any, place: Place, environment: Mapping[str, str], problems: 
         found: str | None = environment.get(name, match[3])
         if found is None:
             problems.append(
-                f": {'.'.join(map(str, place))}: the environment has no {name}; set it, or write ${{{name}:-default}}"
+                f": {'.'.join(map(str, place))}: the environment has no {name}; set it, or write "
+                f"${{{name}:-default}}"
             )
         return found or ""
 
@@ -149,7 +150,10 @@ def _with_code(settings: Settings, folder: Path) -> Settings:
 
 
 def _lines(text: str, path: Path) -> dict[Place, int]:
-    """The line of every key. Refuses what is no YAML, and keys that are there twice (YAML would take the last)."""
+    """The line of every key.
+
+    Refuses what is no YAML, and keys that are there twice (YAML would take the last).
+    """
     try:
         root = _Loader(text).get_single_node()
     except yaml.YAMLError as exc:

@@ -1,4 +1,4 @@
-"""The text that `inferwatch init` writes: every setting with its default, as a comment, made from the models themselves."""
+"""What `inferwatch init` writes: every setting with its default, as a comment, made from the models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from gateway.settings import Settings
 from gateway.settings_file import models_in
 
 _HEAD = """\
-## Settings of inferwatch. Every line shows a default: take its first '#' away (and that of its section) to change it.
+## Settings of inferwatch. Every line shows a default: to change it, take its first '#' away, and that of
+## its section.
 ## ${NAME} and ${NAME:-default} take a value from the environment. Relative paths begin at this file's folder.
 ## `inferwatch check` says what is wrong here, and how to mend it.
 """

@@ -1,4 +1,4 @@
-"""`inferwatch up`: gateway, monitor and dashboard as child processes, started again when one dies, stopped together."""
+"""`inferwatch up`: gateway, monitor and dashboard as children, started again when they die."""
 
 from __future__ import annotations
 
@@ -135,7 +135,8 @@ def port_problem(setting: str, host: str, port: int) -> str | None:
         try:
             probe.bind((host, port))
         except OSError as exc:
-            return f"{setting}: {host}:{port} cannot be listened on ({exc.strerror}){_holder(port)}; stop it, or change {setting}"
+            taken = f"{setting}: {host}:{port} cannot be listened on ({exc.strerror}){_holder(port)}"
+            return f"{taken}; stop it, or change {setting}"
     return None
 
 
@@ -158,5 +159,5 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def _die_with_parent() -> None:
-    """In the child, before it becomes itself: when `up` is killed, its children end too and free their ports."""
+    """In the child, before it becomes itself: when `up` is killed, its children end too."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

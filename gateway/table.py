@@ -34,7 +34,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def cells(values: Iterable[object], kind: Kind) -> list[Value]:
-    """Values as the model takes them: None where nothing is. What does not fit stays, and the gateway says so."""
+    """Values as the model takes them, None where nothing is. What does not fit stays: the gateway says so."""
     read = _READ[kind]
     return [None if _absent(value) else read(value) for value in values]
 

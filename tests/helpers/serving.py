@@ -1,4 +1,4 @@
-"""A gateway on a free loopback port, in a thread of the test: real HTTP, a real journal, models made on the spot."""
+"""A gateway on a free loopback port, in a thread: real HTTP, a real journal, models made on the spot."""
 
 from __future__ import annotations
 

@@ -156,16 +156,17 @@ def test_serving_on_a_port_that_is_taken_says_by_whom(
 def test_a_file_is_replayed_with_labels_tags_ids_and_times(folder: Path, gateway: Serving) -> None:
     rows = pd.DataFrame(
         {
-            "age": [3, 1, 2], "country": ["DE", "FR", "DE"], "member": [True, False, True], "truth": [1.0, None, 0.0],
-            "at": ["2024-01-03", "2024-01-01", "2024-01-02"], "group": ["f", "m", None], "order": ["c", "a", "b"],
+            "age": [3, 1, 2], "country": ["DE", "FR", "DE"], "member": [True, False, True],
+            "truth": [1.0, None, 0.0], "at": ["2024-01-03", "2024-01-01", "2024-01-02"],
+            "group": ["f", "m", None], "order": ["c", "a", "b"],
         }
     )  # fmt: skip
     rows.to_parquet(folder / "rows.parquet")
     events, labels = len(gateway.events()), len(gateway.labels())
 
     ran = inferwatch(
-        folder, "replay", "rows.parquet", "--model", "echo", "--label", "truth", "--time", "at", "--tag", "group",
-        "--id", "order", "--concurrency", "1", "--url", gateway.url,
+        folder, "replay", "rows.parquet", "--model", "echo", "--label", "truth", "--time", "at",
+        "--tag", "group", "--id", "order", "--concurrency", "1", "--url", gateway.url,
     )  # fmt: skip
 
     assert ran.returncode == 0, ran.stderr

@@ -1,4 +1,4 @@
-"""API keys: default-deny once one exists, scoped, expiring, seen at once when revoked, and never written down."""
+"""API keys: default-deny once one exists, scoped, expiring, soon revoked, and never written down."""
 
 from __future__ import annotations
 

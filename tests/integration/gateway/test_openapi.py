@@ -1,4 +1,4 @@
-"""`/openapi.json` is true: schemathesis asks every route it names, and nothing answers 5xx or what is not written there."""
+"""`/openapi.json` is true: no route that it names answers 5xx, or what is not written there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]
 
 @pytest.fixture(scope="module")
 def document(with_database: Serving) -> dict[str, Any]:
-    """The document, with names of models that exist and some that do not: else schemathesis would see 404 alone."""
+    """The document, with names that exist and some that do not: else schemathesis would see 404 alone."""
     document: dict[str, Any] = with_database.get("/openapi.json").json
     names = {"name": ["echo", "nobody", "\u00e9"], "version": ["1", "9"], "id": ["a", "f00-1-39", "\u00e9"]}
     for path in document["paths"].values():
@@ -51,7 +51,7 @@ def test_no_route_answers_with_a_server_error_or_otherwise_than_documented(
     statuses: dict[str, set[int]] = {}
 
     for result in schema.get_all_operations():
-        operation = result.ok()
+        operation: Any = result.ok()  # type: ignore[union-attr]  # an invalid schema raises here
         statuses[operation.label] = asked(operation, with_database.url)
 
     assert len(statuses) >= 20
@@ -63,7 +63,7 @@ def asked(operation: Any, url: str) -> set[int]:
     """The statuses that examples of one route got, each checked against the document."""
     seen: set[int] = set()
 
-    def check(case: schemathesis.Case) -> None:
+    def check(case: Any) -> None:
         answer = case.call(base_url=url)
         seen.add(answer.status_code)
         case.validate_response(answer, checks=CHECKS)

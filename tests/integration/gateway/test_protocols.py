@@ -12,7 +12,8 @@ import pytest
 from tests.helpers.serving import Serving
 
 ROW = {"age": 1, "country": "FR", "member": True}
-# The echo model's logits are (1, 2) times the sum of its inputs, here 1 + 1 + 1 = 3: P(second) = e^6 / (e^3 + e^6).
+# The echo model's logits are (1, 2) times the sum of its inputs, here 1 + 1 + 1 = 3, so that
+# P(second) = e^6 / (e^3 + e^6).
 SCORE = math.exp(6) / (math.exp(3) + math.exp(6))
 
 

@@ -1,4 +1,4 @@
-"""What the server bears: slow clients, too many of them, clients that leave, pages of others, a journal that is full."""
+"""What the server bears: slow clients, too many, some that leave, pages of others, a full journal."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there_says_how_to_make_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)]
+    ("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("192.0.2.1", False)]
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
     assert read(f"gateway: {{host: '{host}'}}").gateway.loopback is loopback
