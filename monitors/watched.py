@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from inference.errors import InferenceError
-from inference.manifest import Manifest
+from inference.manifest import Manifest, ModelSpec
 from inference.repository import MANIFEST, Repository
 from monitors import MONITORS, build
 from monitors.base import ModelContext, Monitor
@@ -39,6 +39,7 @@ from storage.records import Window
 log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ANY_INPUT = {"name": "any", "type": "number"}
 _Stamp = tuple[tuple[int, int] | None, ...]  # time and size of the files of a version
 
 
@@ -74,6 +75,18 @@ class Watched:
         return Window(start=start, end=start + length)
 
 
+def check_monitors(settings: MonitorSettings) -> None:
+    """Refuse names and options that no monitor has, before anything runs. Raises `MonitorError`."""
+    spec = ModelSpec.model_validate(
+        {"name": "any", "version": "1", "task": "regression", "backend": "any", "inputs": [_ANY_INPUT]}
+    )
+    context = ModelContext(manifest=spec)
+    for name, options in settings.monitors.items():
+        build(name, options, context)
+    for name in settings.off:
+        build(name, {}, context)
+
+
 class Watchlist:
     """Finds what watches a model version. Safe to share between threads."""
 
@@ -85,6 +98,7 @@ class Watchlist:
         clock: Clock,
         repository: Repository | None = None,
     ) -> None:
+        check_monitors(settings)
         self._database = database
         self._settings = settings
         self._clock = clock
