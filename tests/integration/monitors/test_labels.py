@@ -11,7 +11,7 @@ import pytest
 from monitors.settings import MonitorSettings
 from storage import tables
 from storage.labels import refused_labels
-from storage.records import EventId, Outcome, Summary
+from storage.records import EventId, Outcome, Record, Summary
 from tests.helpers.station import NOON, Station, a_label, a_station, an_event, traffic
 
 
@@ -92,7 +92,7 @@ def test_of_labels_in_conflict_the_latest_wins_in_any_order(station: Station) ->
     for number, order in enumerate(orders, start=1):
         base = 100 * number
         event = EventId(producer="p", segment=base, offset=0)
-        parts = [
+        parts: list[list[Record]] = [
             [an_event(scores=[0.9])],
             [a_label(event, "0", at=NOON + timedelta(hours=1))],
             [a_label(event, "1", at=NOON + timedelta(hours=3))],
