@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from gateway.labels import Labels
 from gateway.logs import set_up_logging
 from gateway.metrics import GatewayCollector, GatewayMetrics, journal_values
 from gateway.models_routes import model_routes, server_routes, unready, v1_routes
-from gateway.server import check_exposure, make_server
+from gateway.server import check_exposure, make_server, spare_collector
 from gateway.settings import Settings
 from gateway.supervisor import Child, Supervisor, check_ports
 from inference.engine import Engine
@@ -47,8 +49,10 @@ class Gateway:
     keys: Keys
 
 
-def gateway(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
-    """Everything that `inferwatch serve` runs."""
+def gateway(
+    settings: Settings, *, clock: Clock = utc_now, settled: Callable[[], None] = lambda: None
+) -> Gateway:
+    """Everything that `inferwatch serve` runs. `settled` is called once the first models are loaded."""
     engine = Engine(Repository(settings.engine.repository), settings.engine, clock=clock)
     journal = Journal(settings.journal.folder, settings=settings.journal, clock=clock)
     database = open_reader(settings.database)
@@ -56,17 +60,26 @@ def gateway(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
     metrics = GatewayMetrics()
     capture = JournalCapture(journal, settings.journal.policy) if settings.gateway.capture else NoCapture()
 
+    waiting: set[asyncio.Task[None]] = set()
+
     async def start() -> None:
         await engine.start()
+        waiting.add(asyncio.create_task(loaded()))
+
+    async def loaded() -> None:
+        await engine.settled()
+        settled()
 
     async def stop() -> None:
+        for task in waiting:
+            task.cancel()
         await engine.close()
         journal.close()
         database.close()
 
     def not_ready() -> dict[str, str]:
-        waiting = unready(engine)
-        return waiting if capture.accepting else {**waiting, "journal": "full; events cannot be recorded"}
+        found = unready(engine)
+        return found if capture.accepting else {**found, "journal": "full; events cannot be recorded"}
 
     registry = CollectorRegistry()
     registry.register(GatewayCollector(metrics, engine.models, lambda: journal_values(journal)))
@@ -94,7 +107,7 @@ def serve(settings: Settings) -> None:
     set_up_logging("gateway")
     check_exposure(settings.gateway, has_keys=bool(KeyFile(settings.gateway.keys_file).read()))
     check_ports({"gateway.port": (settings.gateway.host, settings.gateway.port)})
-    make_server(gateway(settings).front, settings.gateway).run()
+    make_server(gateway(settings, settled=spare_collector).front, settings.gateway).run()
 
 
 def monitor(settings: Settings) -> None:

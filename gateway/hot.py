@@ -125,7 +125,7 @@ class HotRoutes:
         body = await read_body(headers, receive, self._max_body_bytes)
         request.question = question = self._question(route.protocol.read(body, signature), headers)
         if question.rows == 0:
-            return self._answered(request, {name: [] for name in signature.outputs}, None)
+            return await self._answered(request, {name: [] for name in signature.outputs}, None)
         payload = served.check(question.columns, question.rows)
         watch = Watch(receive)
         try:
@@ -137,13 +137,15 @@ class HotRoutes:
             )
         finally:
             watch.stop()
-        return self._answered(request, inference.outputs, inference)
+        return await self._answered(request, inference.outputs, inference)
 
-    def _answered(
+    async def _answered(
         self, request: _Request, outputs: dict[str, list[Value]], inference: Inference | None
     ) -> _Answer:
         question, signature = request.question, request.signature
-        event_id = self._record(request, Outcome.OK, outputs=outputs, inference=inference)
+        event = self._event(request, Outcome.OK, outputs=outputs, inference=inference)
+        request.handed_over = True
+        event_id = await self._recorder.record(event)
         body = request.route.protocol.write(signature, question, outputs, event_id)  # type: ignore[arg-type]  # both are there by now
         return _Answer(200, body, event_id)
 
@@ -156,7 +158,8 @@ class HotRoutes:
             self._metrics.refused += 1
             return _Answer(refusal.status, _error(refusal.message), None, refusal)
         try:
-            event_id = self._record(request, refusal.outcome, reason=refusal.reason)
+            event = self._event(request, refusal.outcome, reason=refusal.reason)
+            event_id = self._recorder.record_now(event)
         except RefusedError as full:
             return self._refused(request, full)
         return _Answer(refusal.status, _error(refusal.message), event_id, refusal)
@@ -166,17 +169,18 @@ class HotRoutes:
         reason = "shutdown"
         if isinstance(exc, ClientLeftError) or Watch.left(exc):
             reason = "client_left"
-        try:
-            self._record(request, Outcome.CANCELLED, reason=reason)
-        except RefusedError:
-            self._metrics.refused += 1
+        if not request.handed_over:  # else its event is on its way already
+            try:
+                self._recorder.record_now(self._event(request, Outcome.CANCELLED, reason=reason))
+            except RefusedError:
+                self._metrics.refused += 1
         task = asyncio.current_task()
         if reason == "client_left" and task is not None:
             task.uncancel()
         elif isinstance(exc, asyncio.CancelledError):
             raise exc
 
-    def _record(
+    def _event(
         self,
         request: _Request,
         outcome: Outcome,
@@ -184,9 +188,9 @@ class HotRoutes:
         outputs: dict[str, list[Value]] | None = None,
         inference: Inference | None = None,
         reason: str | None = None,
-    ) -> str:
+    ) -> InferenceEvent:
         question, signature = request.question, request.signature
-        event = InferenceEvent(
+        return InferenceEvent(
             at=request.at if question is None or question.at is None else question.at,
             outcome=outcome,
             protocol=request.route.protocol.name,
@@ -207,7 +211,6 @@ class HotRoutes:
             traceparent=_traceparent(request.headers),
             replay=question is not None and question.at is not None,
         )
-        return self._recorder.record(event)
 
     def _question(self, question: Question, headers: Headers) -> Question:
         """The question with the tags that came as headers."""
@@ -245,11 +248,12 @@ class HotRoutes:
 class _Request:
     """What is known of a request so far."""
 
-    __slots__ = ("at", "headers", "key", "known", "question", "route", "signature", "started")
+    __slots__ = ("at", "handed_over", "headers", "key", "known", "question", "route", "signature", "started")
 
     def __init__(self, route: Route, headers: Headers, at: datetime) -> None:
         self.started = time.perf_counter()
         self.route, self.headers, self.at = route, headers, at
+        self.handed_over = False
         self.key: str | None = None
         self.signature: Signature | None = None
         self.question: Question | None = None

@@ -1,13 +1,14 @@
 """uvicorn on uvloop and httptools, with what it lacks: deadlines for receiving, and caps on connections.
 
 A client that sends a byte now and then is never idle, so idle timeouts do not help: the head of a request
-must be there within 10 s of its first byte, the body within 30 s. One sweep a second looks at all connections;
-a request costs no timer.
+must be there within 10 s of its first byte, the body within 30 s. One sweep a second looks at all
+connections; a request costs no timer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 from collections import Counter
 from typing import Any
@@ -151,12 +152,24 @@ def make_server(app: Any, settings: GatewaySettings) -> uvicorn.Server:
         lifespan="on",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # a caller's word about its own address is not taken
         log_level="warning",
         timeout_keep_alive=int(settings.keep_alive_s),
         timeout_graceful_shutdown=int(settings.shutdown_s),
         backlog=2048,
     )
     return uvicorn.Server(config)
+
+
+def spare_collector() -> None:
+    """Call once models are loaded: what is there by then is never looked through again.
+
+    torch alone brings half a million objects, so that a full collection takes a tenth of a second, and the
+    many small lists of requests set it off often. Requests free themselves by their reference counts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def loop_name() -> str:
