@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Answers:
     acknowledged: dict[str, str] = field(default_factory=dict)
     statuses: dict[int, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)  # sent, but no answer came
+    labelled: set[str] = field(default_factory=set)  # ids of events whose label was taken
     slowest_s: float = 0.0
 
     @property
@@ -30,22 +32,28 @@ class Answers:
 
 @contextmanager
 def traffic(
-    port: int, path: str, body: Callable[[str], dict[str, object]], *, clients: int = 4, pause_s: float = 0.0
+    port: int,
+    path: str,
+    body: Callable[[str], dict[str, object]],
+    *,
+    clients: int = 4,
+    pause_s: float = 0.0,
+    label: str | None = None,
 ) -> Iterator[Answers]:
-    """Ask `clients` at a time until the block ends. `body` makes the request of one id of the app's own."""
+    """Ask `clients` at a time until the block ends. `body` makes the request of one id of the app's own.
+
+    With `label`, every fourth answer is labelled so, by its event id.
+    """
     answers, ending, numbers, lock = Answers(), threading.Event(), itertools.count(), threading.Lock()
 
     def ask() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         while not ending.is_set():
-            app_id = f"app-{next(numbers)}"
+            number = next(numbers)
+            app_id = f"app-{number}"
             started = time.monotonic()
             try:
-                connection.request(
-                    "POST", path, json.dumps(body(app_id)), {"Content-Type": "application/json"}
-                )
-                answer = connection.getresponse()
-                answer.read()
+                status, event_id = _post(connection, path, body(app_id))
             except (OSError, http.client.HTTPException):
                 connection.close()
                 with lock:
@@ -53,9 +61,11 @@ def traffic(
                 ending.wait(0.05)
                 continue
             with lock:
-                answers.acknowledged[app_id] = answer.headers["x-request-id"]
-                answers.statuses[answer.status] = answers.statuses.get(answer.status, 0) + 1
+                answers.acknowledged[app_id] = event_id
+                answers.statuses[status] = answers.statuses.get(status, 0) + 1
                 answers.slowest_s = max(answers.slowest_s, time.monotonic() - started)
+            if label is not None and number % 4 == 0 and status == 200:
+                _label(connection, event_id, label, answers)
             if pause_s:
                 ending.wait(pause_s)
         connection.close()
@@ -69,3 +79,38 @@ def traffic(
         ending.set()
         for thread in threads:
             thread.join(60)
+
+
+def one_row(app_id: str) -> dict[str, object]:
+    """A request of one row of thirty numbers, under an id of the app's own."""
+    return {"id": app_id, "instances": [_numbers(int(app_id.removeprefix("app-")))]}
+
+
+def write_rows(file: Path, rows: int = 1000) -> Path:
+    """A reference for such requests: a CSV of the same columns."""
+    lines = [",".join(f"x{column}" for column in range(30))]
+    lines += [",".join(map(str, _numbers(number))) for number in range(rows)]
+    file.write_text("\n".join(lines))
+    return file
+
+
+def _numbers(number: int) -> list[float]:
+    return [(number * column) % 7 / 7 for column in range(1, 31)]
+
+
+def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, object]) -> tuple[int, str]:
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.headers.get("x-request-id", "")
+
+
+def _label(connection: http.client.HTTPConnection, event_id: str, value: str, answers: Answers) -> None:
+    body: dict[str, object] = {"labels": [{"id": event_id, "row": 0, "label": value}]}
+    try:
+        status, _ = _post(connection, "/api/labels", body)
+    except (OSError, http.client.HTTPException):
+        connection.close()  # taken or not: nobody knows
+        return
+    if status == 200:
+        answers.labelled.add(event_id)
