@@ -83,6 +83,14 @@ def check_depth(body: bytes) -> None:
         raise _too_deep()
 
 
+def check_no_tensors(headers: Headers, body: bytes) -> None:
+    """Refuses binary tensors behind the JSON, which this gateway does not take yet."""
+    if headers[b"inference-header-content-length"] != b"%d" % len(body):
+        raise invalid(
+            "binary tensors are not taken yet; send data as JSON (binary_data=False)", reason="binary"
+        )
+
+
 async def _rest(body: bytes, receive: Receive, max_bytes: int) -> bytes:
     parts, size, more = [body], len(body), True
     while more:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from gateway import kserve_v1, oip
-from gateway.body import Headers, Receive, read_body
+from gateway.body import Headers, Receive, check_no_tensors, read_body
 from gateway.capture import Recorder
 from gateway.errors import ClientLeftError, RefusedError, refusal_of
 from gateway.keys import Keys, Right
@@ -123,6 +123,8 @@ class HotRoutes:
         served = self._engine.find(route.model, route.version)
         request.signature = signature = self._signature(served.manifest)
         body = await read_body(headers, receive, self._max_body_bytes)
+        if b"inference-header-content-length" in headers:
+            check_no_tensors(headers, body)
         request.question = question = self._question(route.protocol.read(body, signature), headers)
         if question.rows == 0:
             return await self._answered(request, {name: [] for name in signature.outputs}, None)

@@ -18,7 +18,7 @@ from inference.errors import InvalidInputError
 from inference.manifest import Manifest
 from inference.repository import Repository
 from inference.served import Served
-from monitors import MONITORS
+from monitors import kinds
 from monitors.reference import Reference, reference_of
 from monitors.tables import frame_of_table
 from storage.records import Value
@@ -52,7 +52,7 @@ def set_reference(
     refused: list[str] = []
     if scored:
         table, refused = asyncio.run(_scored(table, signature, engine))
-    reference = reference_of(frame_of_table(table, manifest), manifest, file.name, MONITORS)
+    reference = reference_of(frame_of_table(table, manifest), manifest, file.name, kinds())
     path = repository.reference_path(manifest.name, manifest.version)
     _write(path, reference.to_bytes())
     return ReferenceSet(

@@ -60,6 +60,14 @@ def test_tritonclient_that_asks_for_binary_outputs_reads_the_json_that_it_gets(
     assert triton.infer("echo", columns()).as_numpy("score").shape == (1,)
 
 
+def test_tritonclient_with_binary_inputs_hears_what_to_do(triton: InferenceServerClient) -> None:
+    inputs = columns()
+    inputs[0].set_data_from_numpy(np.array([1.0], dtype=np.float32), binary_data=True)
+
+    with pytest.raises(InferenceServerException, match="binary_data=False"):
+        triton.infer("echo", inputs)
+
+
 def test_tritonclient_shows_what_was_wrong(triton: InferenceServerClient) -> None:
     with pytest.raises(InferenceServerException, match="'age'"):
         triton.infer("echo", columns(age=float("1e38"))[1:])

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -126,6 +127,24 @@ def test_a_full_journal_drops_and_counts_by_default(tmp_path: Path) -> None:
         assert [reply.status for reply in replies] == [200] * 20
         assert tally.answered == 20 == tally.journalled + tally.dropped
         assert tally.dropped > 0
+
+
+def test_requests_at_a_time_each_get_their_own_answer_id_and_event(gateway: Serving) -> None:
+    before = len(gateway.events())
+
+    def ask(number: int) -> tuple[float, str]:
+        reply = gateway.post("/v1/models/one:predict", {"instances": [number], "id": f"n{number}"})
+        return reply.json["predictions"][0], reply.headers["x-request-id"]
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(200)))
+
+    events = gateway.events()[before:]
+    assert [answer for answer, _ in answers] == [float(number) for number in range(200)]
+    assert len({event_id for _, event_id in answers}) == 200
+    assert sorted((event.app_id, event.outputs["prediction"]) for event in events) == sorted(
+        (f"n{number}", [float(number)]) for number in range(200)
+    )
 
 
 def test_capture_can_be_switched_off(tmp_path: Path) -> None:
