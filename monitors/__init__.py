@@ -1,27 +1,37 @@
-"""What watches: every monitor there is, by name. A new one is one class and one line here."""
+"""What watches: every monitor there is, by name. A new one is one class and one line here.
+
+The table holds names, imported on first use: the statistics are heavy, and a gateway that reads its
+settings needs none.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import get_type_hints
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitors.accuracy import Accuracy
-from monitors.base import ModelContext, Monitor
-from monitors.drift import Drift
 from monitors.errors import MonitorSettingsError, UnknownMonitorError
-from monitors.quality import Quality
-from monitors.traffic import Traffic
 
-MONITORS: Mapping[str, type[Monitor]] = {
-    "traffic": Traffic,
-    "drift": Drift,
-    "quality": Quality,
-    "accuracy": Accuracy,
+if TYPE_CHECKING:
+    from monitors.base import ModelContext, Monitor
+
+MONITORS: Mapping[str, str] = {
+    "traffic": "monitors.traffic:Traffic",
+    "drift": "monitors.drift:Drift",
+    "quality": "monitors.quality:Quality",
+    "accuracy": "monitors.accuracy:Accuracy",
 }
+
+
+@cache
+def kinds() -> Mapping[str, type[Monitor]]:
+    """The class of every monitor."""
+    return {name: _imported(place) for name, place in MONITORS.items()}
 
 
 def build(kind: str, options: Mapping[str, object], context: ModelContext) -> Monitor:
@@ -33,7 +43,7 @@ def build(kind: str, options: Mapping[str, object], context: ModelContext) -> Mo
         raise UnknownMonitorError(
             f"there is no monitor '{kind}'{_nearest(kind, MONITORS)}; there are {', '.join(MONITORS)}"
         )
-    make: Callable[..., Monitor] = MONITORS[kind]
+    make: Callable[..., Monitor] = kinds()[kind]
     types = settings_of(kind)
     for name in options:
         if name not in types:
@@ -48,9 +58,14 @@ def build(kind: str, options: Mapping[str, object], context: ModelContext) -> Mo
 
 def settings_of(kind: str) -> Mapping[str, type]:
     """The settings of a monitor: their names and types."""
-    hints = get_type_hints(MONITORS[kind].__init__)
-    names = [field.name for field in fields(MONITORS[kind]) if field.name != "model"]  # type: ignore[arg-type]
+    hints = get_type_hints(kinds()[kind].__init__)
+    names = [field.name for field in fields(kinds()[kind]) if field.name != "model"]  # type: ignore[arg-type]
     return {name: hints[name] for name in names}
+
+
+def _imported(place: str) -> type[Monitor]:
+    module, _, name = place.partition(":")
+    return cast("type[Monitor]", getattr(import_module(module), name))
 
 
 def _checked(kind: str, name: str, value: object, wanted: type) -> object:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from inference.errors import InferenceError
 from inference.manifest import Manifest, ModelSpec
 from inference.repository import MANIFEST, Repository
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext, Monitor
 from monitors.decoding import ModelKey
 from monitors.errors import InvalidReferenceError
@@ -111,7 +111,7 @@ class Watchlist:
     @property
     def names(self) -> tuple[str, ...]:
         """Every monitor. One that is off passes over events, lest it count them twice once on again."""
-        return tuple(MONITORS)
+        return tuple(kinds())
 
     def all(self) -> list[Watched]:
         """Every version that is watched now."""
@@ -195,7 +195,7 @@ class Watchlist:
         context = ModelContext(manifest=manifest, reference=reference)
         monitors = {
             name: build(name, self._settings.monitors.get(name, {}), context)
-            for name, kind in MONITORS.items()
+            for name, kind in kinds().items()
             if name not in self._settings.off and kind.applies(context)
         }
         return Watched(manifest=manifest, reference=reference, monitors=monitors)

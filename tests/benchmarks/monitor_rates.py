@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from inference.manifest import Manifest
-from monitors import MONITORS
+from monitors import kinds
 from monitors.frames import frame_of_columns
 from monitors.reference import Reference, reference_of
 from storage.framing import encode
@@ -123,7 +123,7 @@ def _reference(events: list[InferenceEvent]) -> Reference:
     for event in events:
         for name, values in (event.inputs | event.outputs).items():
             columns.setdefault(name, []).extend(values)
-    return reference_of(frame_of_columns(columns, MANIFEST), MANIFEST, "the benchmark", MONITORS)
+    return reference_of(frame_of_columns(columns, MANIFEST), MANIFEST, "the benchmark", kinds())
 
 
 def _store(station: Station, events: list[InferenceEvent]) -> None:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from inference.manifest import ModelSpec
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.frames import frame_of_columns, frames_of
 from monitors.reference import reference_of
@@ -43,9 +43,9 @@ def costs_us(events: int = 20_000, segment: int = 1_000) -> Mapping[str, float]:
     A column is gathered and read by the first monitor that asks for it, so that one seems to pay for all.
     """
     manifest, encoded = _manifest(), _encoded(events)
-    reference = reference_of(frame_of_columns(_rows(5_000), manifest), manifest, "benchmark", MONITORS)
+    reference = reference_of(frame_of_columns(_rows(5_000), manifest), manifest, "benchmark", kinds())
     context = ModelContext(manifest=manifest, reference=reference)
-    monitors = {kind: build(kind, {}, context) for kind in MONITORS if MONITORS[kind].applies(context)}
+    monitors = {kind: build(kind, {}, context) for kind in kinds() if kinds()[kind].applies(context)}
     decoder = msgspec.msgpack.Decoder(InferenceEvent)
     spent: Counter[str] = Counter()
     for first in range(0, events, segment):

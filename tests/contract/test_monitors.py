@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext, Monitor
 from monitors.frames import frames_of, frames_of_changes
 from monitors.reference import reference_of
@@ -21,13 +21,13 @@ from tests.helpers.monitoring import MODELS, PANE, Numbered, tame_frame, wild_ch
 BARE = {name: ModelContext(manifest=manifest) for name, manifest in MODELS.items()}
 COMPARED = {
     f"{name} with a reference": ModelContext(
-        manifest=manifest, reference=reference_of(tame_frame(manifest), manifest, "tests", MONITORS)
+        manifest=manifest, reference=reference_of(tame_frame(manifest), manifest, "tests", kinds())
     )
     for name, manifest in MODELS.items()
 }
 CASES = {
     f"{kind}, {name}": (build(kind, {}, context), context)
-    for kind, type_ in MONITORS.items()
+    for kind, type_ in kinds().items()
     for name, context in (BARE | COMPARED).items()
     if type_.applies(context)
 }
@@ -177,6 +177,6 @@ def test_labels_may_come_in_any_order(monitor: Monitor, context: ModelContext, d
 
 
 def test_no_monitor_shares_its_settings_with_its_model() -> None:
-    for kind in MONITORS:
+    for kind in kinds():
         with pytest.raises(Exception, match="no setting 'model'"):
             build(kind, {"model": 1}, BARE["two classes"])

@@ -111,7 +111,8 @@ def _settings(mailbox: Mailbox, certificate: Path) -> dict[str, Any]:
     user, password = LOGIN
     mail = {
         "host": "localhost", "port": mailbox.port, "security": "starttls", "ca_file": str(certificate),
-        "username": user, "password": password, "sender": "inferwatch@example.org", "to": ["oncall@example.org"],
+        "username": user, "password": password,
+        "sender": "inferwatch@example.org", "to": ["oncall@example.org"],
     }  # fmt: skip
     return {"alerts": {"email": mail}, "monitor": {"quiet_s": 3.0}}
 

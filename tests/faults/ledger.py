@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from inference.manifest import Manifest
 from inference.repository import Repository
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext, Monitor
 from monitors.frames import frames_of, frames_of_changes
 from monitors.reference import Reference
@@ -107,4 +107,4 @@ def context_of(repository: Repository, name: str, version: str) -> ModelContext:
 
 
 def _watching(context: ModelContext) -> dict[str, type[Monitor]]:
-    return {name: kind for name, kind in MONITORS.items() if kind.applies(context)}
+    return {name: kind for name, kind in kinds().items() if kind.applies(context)}

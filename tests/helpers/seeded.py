@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from inference.manifest import Manifest, ModelSpec
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.alerts.rules import DEFAULT_RULES, RuleState, decide
 from monitors.base import ModelContext
 from monitors.frames import Frame, frame_of_columns, frames_of
@@ -133,7 +133,7 @@ def _reference(manifest: Manifest) -> Reference:
     truth = random.random(5_000) < np.array(columns["score"], dtype=float)
     labels: list[str | int | float | bool | None] = ["yes" if each else "no" for each in truth]
     frame = frame_of_columns(columns, manifest, labels=labels)
-    return reference_of(frame, manifest, "a table of the test", MONITORS)
+    return reference_of(frame, manifest, "a table of the test", kinds())
 
 
 def _register(database: Database) -> ModelContext:
@@ -177,7 +177,7 @@ def _counted_and_judged(
     scope, found = Scope(model=MODEL, version=VERSION), Window(start=_start(window), end=_start(window + 1))
     summaries: dict[SummaryKey, Summary] = {}
     judgements: list[Judgement] = []
-    for name in MONITORS:
+    for name in kinds():
         monitor = build(name, {}, context)
         labelled = name == "accuracy" and window < WINDOWS - 1
         counted = monitor.observe(_labelled(window, context.manifest) if labelled else frame)
@@ -212,7 +212,7 @@ def _move_cursors(log: SegmentLog, database: Database) -> None:
         raise RuntimeError("another test holds this database")
     segments = log.after(0, 0, 1000)
     with Counting(database, log).transaction(lease) as write:
-        for name in MONITORS:
+        for name in kinds():
             write.move_cursor(
                 name, 0, seq=segments[-1].seq, counted=sum(each.n for each in segments), quarantined=0
             )

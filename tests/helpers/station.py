@@ -12,7 +12,7 @@ from typing import cast
 import sqlalchemy as sa
 
 from inference.manifest import Manifest
-from monitors import MONITORS
+from monitors import kinds
 from monitors.alerts import build_channels
 from monitors.alerts.channels import Channel
 from monitors.frames import frame_of_columns
@@ -338,4 +338,4 @@ def a_reference(events: Sequence[InferenceEvent] | None = None, manifest: Manife
         if event.outcome is Outcome.OK:
             for name, values in (event.inputs | event.outputs).items():
                 columns[name] += values
-    return reference_of(frame_of_columns(columns, manifest), manifest, "a test", MONITORS)
+    return reference_of(frame_of_columns(columns, manifest), manifest, "a test", kinds())

@@ -17,7 +17,7 @@ from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from inference.manifest import ModelSpec
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.bins import binned, quantile_edges
 from monitors.reference import Reference, reference_of
@@ -66,7 +66,7 @@ def car_loan(rows: tuple[pd.DataFrame, pd.DataFrame]) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def reference(rows: tuple[pd.DataFrame, pd.DataFrame], car_loan: ModelSpec) -> Reference:
-    return reference_of(frame_of_table(rows[0], car_loan), car_loan, "car_loan_reference.parquet", MONITORS)
+    return reference_of(frame_of_table(rows[0], car_loan), car_loan, "car_loan_reference.parquet", kinds())
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference.manifest import ModelSpec
-from monitors import MONITORS
+from monitors import kinds
 from monitors.base import ModelContext
 from monitors.drift import Drift
 from monitors.frames import Frame, frame_of_columns
@@ -35,7 +35,7 @@ def called(sample: Sample, shift: float, references: int) -> list[set[str]]:
 
     found = []
     for _ in range(references):
-        reference = reference_of(frame(10_000, 0.0), WIDE, "a test", {"drift": MONITORS["drift"]})
+        reference = reference_of(frame(10_000, 0.0), WIDE, "a test", {"drift": kinds()["drift"]})
         drift = Drift(model=ModelContext(manifest=WIDE, reference=reference))
         for _ in range(WINDOWS):
             judged = drift.assess(drift.observe(frame(1_000, shift)), reference.summaries["drift"])

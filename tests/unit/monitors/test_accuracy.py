@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from inference.manifest import ModelSpec
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.blocks import Label
 from monitors.frames import frame_of_columns, frames_of, frames_of_changes
@@ -205,7 +205,7 @@ def test_few_labels_are_unknown() -> None:
 
 def test_accuracy_that_fell_below_the_reference_is_breached_once_it_cannot_be_chance() -> None:
     columns, truth, _ = scored(4_000, seed=0)
-    made = reference_of(frame_of_columns(columns, TWO, labels=truth), TWO, "a test", MONITORS)
+    made = reference_of(frame_of_columns(columns, TWO, labels=truth), TWO, "a test", kinds())
     again, same, _ = scored(4_000, seed=1)
     flipped = [("0" if label == "1" else "1") if i % 8 == 0 else label for i, label in enumerate(same)]
 
@@ -223,7 +223,7 @@ def test_errors_of_numbers_may_grow_by_a_tenth() -> None:
     random = np.random.default_rng(4)
     truth = random.normal(size=3_000).tolist()
     zeros: dict[str, list[Value]] = {"prediction": [0.0] * 3_000}
-    made = reference_of(frame_of_columns(zeros, NUMBER, labels=truth), NUMBER, "a test", MONITORS)
+    made = reference_of(frame_of_columns(zeros, NUMBER, labels=truth), NUMBER, "a test", kinds())
 
     same = judged(NUMBER, zeros, (1.05 * np.array(truth)).tolist(), made.summaries["accuracy"])
     worse = judged(NUMBER, zeros, (1.3 * np.array(truth)).tolist(), made.summaries["accuracy"])
@@ -233,8 +233,8 @@ def test_errors_of_numbers_may_grow_by_a_tenth() -> None:
 
 
 def test_models_without_classes_or_numbers_have_no_accuracy() -> None:
-    assert not MONITORS["accuracy"].applies(ModelContext(manifest=_task("embedding")))
-    assert not MONITORS["accuracy"].applies(ModelContext(manifest=_task("text-classification")))
+    assert not kinds()["accuracy"].applies(ModelContext(manifest=_task("embedding")))
+    assert not kinds()["accuracy"].applies(ModelContext(manifest=_task("text-classification")))
 
 
 def _task(name: str) -> ModelSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitors import MONITORS, build, settings_of
+from monitors import build, kinds, settings_of
 from monitors.base import ModelContext
 from monitors.drift import Drift
 from monitors.errors import MonitorSettingsError, UnknownMonitorError
@@ -40,6 +40,6 @@ def test_a_value_of_the_wrong_type_is_refused(value: object) -> None:
 
 
 def test_every_setting_of_every_monitor_has_a_default() -> None:
-    for kind in MONITORS:
+    for kind in kinds():
         build(kind, {}, CONTEXT)
         assert "model" not in settings_of(kind)

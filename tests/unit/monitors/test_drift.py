@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.drift import Drift
 from monitors.frames import frame_of_columns
@@ -31,7 +31,7 @@ def rows(n: int, seed: int, shift: float = 0.0, red: float = 0.5) -> Rows:
 
 
 def judged(reference: Rows, current: Rows, **options: float) -> dict[tuple[str, str | None], Measurement]:
-    made = reference_of(frame_of_columns(reference, WIDE), WIDE, "a test", MONITORS)
+    made = reference_of(frame_of_columns(reference, WIDE), WIDE, "a test", kinds())
     drift = build("drift", options, ModelContext(manifest=WIDE, reference=made))
     found = drift.assess(drift.observe(frame_of_columns(current, WIDE)), made.summaries["drift"])
     return {(one.metric, one.column): one for one in found}

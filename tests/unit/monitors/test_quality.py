@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from monitors import MONITORS, build
+from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.frames import frame_of_columns, frames_of
 from monitors.reference import reference_of
@@ -23,7 +23,7 @@ def judged(
 ) -> dict[tuple[str, str | None], Measurement]:
     context, then = BARE, None
     if reference is not None:
-        made = reference_of(frame_of_columns(reference, SHOP), SHOP, "a test", MONITORS)
+        made = reference_of(frame_of_columns(reference, SHOP), SHOP, "a test", kinds())
         context, then = ModelContext(manifest=SHOP, reference=made), made.summaries["quality"]
     quality = build("quality", {}, context)
     found = quality.assess(quality.observe(frame_of_columns(current, SHOP)), then)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from monitors import MONITORS
+from monitors import kinds
 from monitors.errors import InvalidReferenceError
 from monitors.frames import frame_of_columns
 from monitors.reference import KNOWN_CATEGORIES, Reference, reference_of
@@ -16,7 +16,7 @@ SHOP = MODELS["two classes"]
 
 
 def reference(columns: dict[str, list[Value]]) -> Reference:
-    return reference_of(frame_of_columns(columns, SHOP), SHOP, "a test", MONITORS)
+    return reference_of(frame_of_columns(columns, SHOP), SHOP, "a test", kinds())
 
 
 def test_numbers_are_described_by_edges_and_moments_of_the_values_that_can_be_used() -> None:
@@ -54,7 +54,7 @@ def test_a_column_without_a_usable_value_is_left_out() -> None:
 
 
 def test_every_monitor_counts_the_reference_itself() -> None:
-    whole = reference_of(tame_frame(SHOP), SHOP, "a test", MONITORS)
+    whole = reference_of(tame_frame(SHOP), SHOP, "a test", kinds())
 
     assert {"drift", "quality", "accuracy"} <= set(whole.summaries)
     assert whole.summaries["drift"].reference == whole.hash
@@ -63,7 +63,7 @@ def test_every_monitor_counts_the_reference_itself() -> None:
 
 
 def test_bytes_bring_it_back_with_its_hash() -> None:
-    whole = reference_of(tame_frame(SHOP), SHOP, "a test", MONITORS)
+    whole = reference_of(tame_frame(SHOP), SHOP, "a test", kinds())
 
     back = Reference.from_bytes(whole.to_bytes())
 
