@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def rows_in(analysis: Rows, start: str, end: str) -> Rows:
     return analysis[(at >= datetime.fromisoformat(start)) & (at < datetime.fromisoformat(end))]
 
 
-def measured(road: Road, metric: str) -> list[dict]:
+def measured(road: Road, metric: str) -> list[dict[str, Any]]:
     found = road.measurements(model="car-loan", metric=metric)
     assert found, f"nothing was measured as {metric}"
     return found
@@ -154,7 +155,8 @@ def test_every_label_arrived(road: Road) -> None:
 def test_a_mail_names_the_columns_that_drifted(road: Road) -> None:
     told: dict[str, set[str]] = defaultdict(set)
     for mail in road.mails():
-        text = mail.get_body(("plain",)).get_content()
+        body = mail.get_body(("plain",))
+        text = body.get_content() if body else ""
         for column in (*DRIFTING, *STEADY):
             if "drift" in mail["Subject"] and column in text:
                 told[mail["Subject"].split(":")[0].strip("[")].add(column)

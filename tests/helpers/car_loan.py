@@ -62,7 +62,7 @@ def make_car_loan(reference: pd.DataFrame, folder: Path) -> Path:
     for step in range(600):
         rows = torch.randint(len(truth), (1024,), generator=torch.Generator().manual_seed(step))
         optimiser.zero_grad()
-        nn.functional.cross_entropy(net(scaled[rows], categories[rows]), truth[rows]).backward()
+        nn.functional.cross_entropy(net(scaled[rows], categories[rows]), truth[rows]).backward()  # type: ignore[no-untyped-call]  # torch's
         optimiser.step()
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,8 +92,8 @@ def score_rows(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 def _codes(rows: pd.DataFrame) -> Tensor:
     codes = [pd.Categorical(rows[name], categories=known).codes for name, known in CATEGORIES.items()]
-    codes.append(rows[BOOLEAN].astype("int8").to_numpy())
-    return torch.stack([torch.tensor(code.astype("int64")) for code in codes], dim=1)
+    columns = [*codes, rows[BOOLEAN].to_numpy()]
+    return torch.stack([torch.tensor(column.astype("int64")) for column in columns], dim=1)
 
 
 def _model_yaml(numbers: pd.DataFrame) -> dict[str, object]:
