@@ -9,13 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.benchmarks.engine_rates import engine_tables
 from tests.benchmarks.footprint import footprint_tables
+from tests.benchmarks.journal_rates import journal_tables
+from tests.benchmarks.monitor_rates import monitor_tables
 from tests.benchmarks.serving import serving_tables
 from tests.benchmarks.tables import Table, machine
 
 TABLES: dict[str, Callable[[], Iterator[Table]]] = {
     "serving": serving_tables,
     "footprint": footprint_tables,
+    "engine": engine_tables,
+    "journal": journal_tables,
+    "monitors": monitor_tables,
 }
 
 

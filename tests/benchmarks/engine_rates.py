@@ -1,30 +1,26 @@
 """How near the engine comes to the raw forward, in rows per second at batch 1, 32 and 512.
 
-    python -m tests.benchmarks.engine_rates [--device cuda] [--seconds 2] [--json FILE]
-
 Raw: collate, forward and copy back of one ready batch, again and again, on one thread.
 Engine: the same rows as requests of one row, that many in flight, checked, queued, batched and answered.
-Blocks: the same rows as one request. The table is headed by the device's name.
+Blocks: the same rows as one request. Runs on the GPU where there is one; the title names the device.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import platform
 import random
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from inference.backend import Payload
 from inference.device import Device
 from inference.served import Served
 from inference.signature import Columns
+from tests.benchmarks.tables import Table
 from tests.helpers.engines import serving
 from tests.helpers.models import WORDS, bert_folder, mlp_folder
 
@@ -51,10 +47,27 @@ def bert_row(rng: random.Random) -> Columns:
     return {"text": [" ".join(rng.choices(WORDS, k=rng.randint(4, 60)))]}
 
 
+SECONDS = 2.0
+
 MODELS: dict[str, tuple[Callable[..., Path], Callable[[random.Random], Columns]]] = {
     "mlp 30-64-64-2": (mlp_folder, mlp_row),
     "bert 2x64": (bert_folder, bert_row),
 }
+
+
+def engine_tables() -> Iterator[Table]:
+    """Every model at every batch size."""
+    with tempfile.TemporaryDirectory() as root:
+        rates = asyncio.run(measure(Path(root), "auto", SECONDS))
+    table = Table(
+        title=f"Engine without HTTP, on {rates[0].device}",
+        header=["model", "batch", "raw rows/s", "engine rows/s", "of raw", "as one block, rows/s", "of raw"],
+        note="One-row requests, as many in flight as the batch; beside them the same rows as one request.",
+    )
+    for rate in rates:
+        shares = (rate.engine / rate.raw, rate.blocks / rate.raw)
+        table.add(rate.model, rate.batch, rate.raw, rate.engine, shares[0], rate.blocks, shares[1])
+    yield table
 
 
 async def measure(root: Path, device: str, seconds: float) -> list[Rate]:
@@ -115,27 +128,3 @@ async def _blocks(served: Served, block: Columns, batch: int, seconds: float) ->
         await served.infer(block, rows=batch)
         answered += batch
     return answered / (time.perf_counter() - started)
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each figure")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as root:
-        rates = asyncio.run(measure(Path(root), chosen.device, chosen.seconds))
-    out = sys.stdout.write
-    out(f"device: {rates[0].device}\n")
-    heads = ("batch", "raw rows/s", "engine", "of raw", "as blocks", "of raw")
-    out(f"{'model':<16}" + "".join(f"{head:>12}" for head in heads) + "\n")
-    for rate in rates:
-        out(f"{rate.model:<16}{rate.batch:>12}{rate.raw:>12,.0f}{rate.engine:>12,.0f}")
-        out(f"{rate.engine / rate.raw:>12.2f}{rate.blocks:>12,.0f}{rate.blocks / rate.raw:>12.2f}\n")
-    if chosen.json is not None:
-        chosen.json.write_text(json.dumps([asdict(rate) for rate in rates], indent=1), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

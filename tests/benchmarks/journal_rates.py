@@ -1,11 +1,7 @@
-"""What an append costs a request, and how fast the shipper moves what was appended.
-
-Run with `python -m tests.benchmarks.journal_rates`, or as a part of `make bench`.
-"""
+"""What an append costs a request, and how fast the shipper moves what was appended."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -88,8 +84,3 @@ def a_wide_event() -> InferenceEvent:
         inputs={f"column_{number}": [1.5 * number] for number in range(20)},
         outputs={"class": ["1"], "score": [0.7]},
     )
-
-
-if __name__ == "__main__":
-    for made in journal_tables():
-        sys.stdout.write(made.markdown())

@@ -3,17 +3,13 @@
 Segments are made first, as the journal writes them. Timed is what the counting thread does: read, decode,
 make frames, observe with every monitor, commit. CPU seconds are of this process alone, so that a busy machine
 does not blur them.
-Run with `python -m tests.benchmarks.monitor_rates`.
 """
 
 from __future__ import annotations
 
-import cProfile
-import os
-import pstats
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,10 +22,13 @@ from monitors.frames import frame_of_columns
 from monitors.reference import Reference, reference_of
 from storage.framing import encode
 from storage.records import InferenceEvent, Outcome, Value
+from tests.benchmarks.observe_rates import costs_us
+from tests.benchmarks.tables import Table
 from tests.helpers.station import NOON, Station, a_station
 
 NUMBERS, CATEGORIES = 14, 6
 GROUPS = ("a", "b", "c", "d", "e", "f", "g", "h")
+EVENTS = 60_000
 SEGMENT_BYTES = 256 * 1024
 MANIFEST = Manifest.model_validate(
     {
@@ -76,20 +75,20 @@ def counted(events: int, folder: Path, *, rate: float = 1_000.0) -> Rate:
         return Rate(events=events, wall_s=time.perf_counter() - wall, cpu_s=time.process_time() - cpu)
 
 
-def main() -> None:
+def monitor_tables() -> Iterator[Table]:
+    """The whole of counting, then what each step of it costs."""
     with tempfile.TemporaryDirectory() as folder:
-        if "--profile" in sys.argv:
-            profile = cProfile.Profile()
-            profile.runcall(counted, 20_000, Path(folder))
-            pstats.Stats(profile).sort_stats("tottime").print_stats(35)
-            return
-        rate = counted(60_000, Path(folder))
-    load = os.getloadavg()[0]
-    sys.stdout.write(
-        f"monitors, 20 columns, {rate.events:,} events: {rate.per_cpu_s:,.0f} events per CPU second, "
-        f"{rate.events / rate.wall_s:,.0f} per second; goal 20,000; "
-        f"load {load:.1f} on {os.cpu_count()} cores\n"
+        rate = counted(EVENTS, Path(folder))
+    table = Table(
+        title="Monitors on one core: 20 columns, all monitors, SQLite",
+        header=["events", "events/CPU-s", "events/s"],
     )
+    table.add(rate.events, rate.per_cpu_s, rate.events / rate.wall_s)
+    yield table
+    steps = Table(title="Where a counted event's CPU goes, without SQL", header=["step", "us an event"])
+    for step, cost in costs_us().items():
+        steps.add(step, cost)
+    yield steps
 
 
 def _events(n: int, rate: float) -> list[InferenceEvent]:
@@ -138,7 +137,3 @@ def _store(station: Station, events: list[InferenceEvent]) -> None:
             number, size, parts = number + 1, 0, []
     if parts:
         station.log.store("p", number, b"".join(parts))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,9 @@
 """How many one-row events a second one core reads and counts: msgpack to frame to the Summaries of every
 monitor.
-
-Run it with `python -m tests.benchmarks.observe_rates`. Prints one line per step.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,22 +16,13 @@ import numpy as np
 from inference.manifest import ModelSpec
 from monitors import build, kinds
 from monitors.base import ModelContext
+from monitors.decoding import collector_paused
 from monitors.frames import frame_of_columns, frames_of
 from monitors.reference import reference_of
 from storage.records import EventId, InferenceEvent, Outcome, Value
 
 PANE = timedelta(minutes=1)
 NUMBERS, CATEGORIES = 14, 6
-GOAL = 20_000
-
-
-def main() -> None:
-    """Print the cost of each step, and how many events a second they make together."""
-    costs = costs_us()
-    for step, cost in costs.items():
-        sys.stdout.write(f"{step:10s} {cost:7.2f} us of CPU an event\n")
-    rate = 1e6 / sum(costs.values())
-    sys.stdout.write(f"all        {rate:7,.0f} events/s of {NUMBERS + CATEGORIES} columns (goal {GOAL:,})\n")
 
 
 def costs_us(events: int = 20_000, segment: int = 1_000) -> Mapping[str, float]:
@@ -49,7 +37,7 @@ def costs_us(events: int = 20_000, segment: int = 1_000) -> Mapping[str, float]:
     decoder = msgspec.msgpack.Decoder(InferenceEvent)
     spent: Counter[str] = Counter()
     for first in range(0, events, segment):
-        with _timed(spent, "decode"):
+        with _timed(spent, "decode"), collector_paused():
             decoded = [decoder.decode(one) for one in encoded[first : first + segment]]
         named = [(EventId(producer="p", segment=1, offset=i), event) for i, event in enumerate(decoded)]
         with _timed(spent, "frame"):
@@ -116,7 +104,3 @@ def _encoded(events: int) -> list[bytes]:
         )
         for i in range(events)
     ]
-
-
-if __name__ == "__main__":
-    main()
