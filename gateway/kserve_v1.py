@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -84,8 +85,8 @@ def _columns(instances: list[Instance], signature: Signature) -> dict[str, list[
         raise invalid(
             f"instances[0]: a list of {len(names)} values or an object is wanted: {signature.listed}"
         )
-    for name, values in columns.items():
-        if int in set(map(type, values)):
+    if int in set(map(type, chain.from_iterable(columns.values()))):
+        for name, values in columns.items():
             check_cells(name, values)  # type: ignore[arg-type]  # no vectors come in
     return columns
 

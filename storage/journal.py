@@ -111,10 +111,10 @@ class Journal:
             offset += len(frame)
         return ids
 
-    def count_answered(self) -> None:
-        """Count a request that gets its answer, whether its event was written or dropped."""
+    def count_answered(self, requests: int = 1) -> None:
+        """Count requests that get their answers, whether their events were written or dropped."""
         with self._lock:
-            self._answered += 1
+            self._answered += requests
             self._note_tally()
 
     @property

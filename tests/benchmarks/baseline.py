@@ -1,14 +1,14 @@
 """The named baseline: a plain FastAPI app around a torch model, as one writes it on the first day.
 
 No batching, no monitoring. Typed request and answer, uvicorn with uvloop and httptools, one torch thread:
-the same server and the same thread count as inferwatch gets. The endpoint is `async`, which is the faster of
-the two ways to write it for a model this small: a worker thread per request costs more than it gives.
+the same server and the same thread count as inferwatch gets. There are two ways to write its endpoint, and
+both are measured: `def`, which FastAPI runs on a worker thread and advises for work that blocks, and
+`async def`, which is faster for so small a model but stops the whole server while a forward runs.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -38,59 +38,68 @@ class Predictions(BaseModel):
     predictions: list[dict[str, str | float]]
 
 
-def mlp_app(folder: Path) -> FastAPI:
+class Mlp:
     """A multi-layer perceptron over rows of 30 numbers."""
-    net = Net()
-    net.load_state_dict(load_file(folder / "model.safetensors"))
-    net.eval()
-    app = FastAPI()
 
-    @app.post("/predict")
-    async def predict(rows: Rows) -> Predictions:
+    def __init__(self, folder: Path) -> None:
+        self.net = Net()
+        self.net.load_state_dict(load_file(folder / "model.safetensors"))
+        self.net.eval()
+
+    def predict(self, rows: Rows) -> Predictions:
+        """The endpoint as `def`."""
         numbers = torch.tensor(rows.instances, dtype=torch.float32)
         with torch.inference_mode():
-            logits = net(numbers, torch.empty(len(rows.instances), 0, dtype=torch.int64))
+            logits = self.net(numbers, torch.empty(len(rows.instances), 0, dtype=torch.int64))
         return _predictions(logits)
 
-    return app
+    async def predict_on_loop(self, rows: Rows) -> Predictions:
+        """The endpoint as `async def`."""
+        return self.predict(rows)
 
 
-def bert_app(folder: Path) -> FastAPI:
+class Bert:
     """A small BERT over texts of mixed length."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: PLC0415  # seconds to import
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
-    app = FastAPI()
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: PLC0415  # slow
 
-    @app.post("/predict")
-    async def predict(texts: Texts) -> Predictions:
-        encoded = tokenizer(texts.instances, padding=True, truncation=True, return_tensors="pt")
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
+
+    def predict(self, texts: Texts) -> Predictions:
+        """The endpoint as `def`."""
+        encoded = self.tokenizer(texts.instances, padding=True, truncation=True, return_tensors="pt")
         with torch.inference_mode():
-            logits = model(**encoded).logits
+            logits = self.model(**encoded).logits
         return _predictions(logits)
 
-    return app
+    async def predict_on_loop(self, texts: Texts) -> Predictions:
+        """The endpoint as `async def`."""
+        return self.predict(texts)
 
 
-def _predictions(logits: torch.Tensor) -> Predictions:
-    scores = torch.softmax(logits, dim=-1)[:, 1].tolist()
-    return Predictions(predictions=[{"class": str(int(score >= 0.5)), "score": score} for score in scores])
-
-
-APPS: dict[str, Callable[[Path], FastAPI]] = {"mlp": mlp_app, "bert": bert_app}
+MODELS: dict[str, type[Mlp] | type[Bert]] = {"mlp": Mlp, "bert": Bert}
 
 
 def main() -> None:
     """Serve one of the two on a loopback port."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=APPS, required=True)
+    parser.add_argument("--model", choices=MODELS, required=True)
+    parser.add_argument("--endpoint", choices=("def", "async"), required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    app = APPS[options.model](options.folder)
+    model = MODELS[options.model](options.folder)
+    app = FastAPI()
+    app.post("/predict")(model.predict if options.endpoint == "def" else model.predict_on_loop)
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="error", access_log=False)
+
+
+def _predictions(logits: torch.Tensor) -> Predictions:
+    scores = torch.softmax(logits, dim=-1)[:, 1].tolist()
+    return Predictions(predictions=[{"class": str(int(score >= 0.5)), "score": score} for score in scores])
 
 
 if __name__ == "__main__":

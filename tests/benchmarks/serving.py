@@ -1,7 +1,8 @@
 """Requests per second and CPU per request, beside a plain FastAPI + torch app, all within one run.
 
-Three servers stay up at once and take turns under the same load, so that a machine that slows down slows all
-of them: the baseline, inferwatch, and inferwatch with capture off. The client is a process of its own.
+Four servers stay up at once and take turns under the same load, so that a machine that slows down slows all
+of them: the baseline in its two forms, inferwatch, and inferwatch with capture off. The client is a process
+of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from tests.benchmarks.tables import Table
 from tests.helpers.models import bert_folder, mlp_folder
 from tests.helpers.ports import free_port
 
+HEADER = (
+    "server", "connections", "requests/s", "x def", "x async",
+    "CPU us/request", "per CPU-s, x def", "x async", "p50 ms", "p99 ms",
+)  # fmt: skip
 CONNECTIONS = (1, 32, 128)
 REPEATS = 3
 SECONDS = 4.0
@@ -61,8 +66,8 @@ def serving_tables() -> Iterator[Table]:
             "MLP 30-64-64-2, one row a request", mlp_folder(folder / "mlp"), mlp_bodies(), "mlp", folder
         )
         yield compare(
-            "Small BERT, one text of 4 to 120 words a request",
-            bert_folder(folder / "bert"),
+            "BERT of 2 layers, 128 wide: one text of 4 to 120 words a request",
+            bert_folder(folder / "bert", hidden=128),
             text_bodies(),
             "bert",
             folder,
@@ -75,21 +80,13 @@ def compare(title: str, model: Path, bodies: Sequence[bytes], kind: str, folder:
     body_file.write_bytes(b"\n".join(bodies))
     table = Table(
         title=title,
-        header=[
-            "server",
-            "connections",
-            "requests/s",
-            "rate / baseline",
-            "CPU us/request",
-            "per CPU-second / baseline",
-            "p50 ms",
-            "p99 ms",
-        ],
+        header=HEADER,
         note=f"Medians of {REPEATS} turns of {SECONDS:g} s. The client shares the machine's cores.",
     )
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(baseline(kind, model)),
+            stack.enter_context(baseline(kind, "def", model)),
+            stack.enter_context(baseline(kind, "async", model)),
             stack.enter_context(inferwatch("inferwatch", model, folder / f"{kind}-on", capture=True)),
             stack.enter_context(
                 inferwatch("inferwatch, capture off", model, folder / f"{kind}-off", capture=False)
@@ -97,12 +94,13 @@ def compare(title: str, model: Path, bodies: Sequence[bytes], kind: str, folder:
         ]
         for connections in CONNECTIONS:
             samples = take_turns(servers, body_file, connections)
-            base = samples[servers[0].name]
+            threaded, on_loop = (samples[server.name] for server in servers[:2])
             for server in servers:
                 one = samples[server.name]
                 table.add(
-                    server.name, connections, one.rate, one.rate / base.rate, one.cpu_us, base.cpu_us /
-                    one.cpu_us, one.p50_ms, one.p99_ms,
+                    server.name, connections, one.rate, one.rate / threaded.rate, one.rate / on_loop.rate,
+                    one.cpu_us, threaded.cpu_us / one.cpu_us, on_loop.cpu_us / one.cpu_us,
+                    one.p50_ms, one.p99_ms,
                 )  # fmt: skip
     return table
 
@@ -138,22 +136,15 @@ def load(server: Server, bodies: Path, connections: int, seconds: float) -> Samp
 
 
 @contextmanager
-def baseline(kind: str, model: Path) -> Iterator[Server]:
+def baseline(kind: str, endpoint: str, model: Path) -> Iterator[Server]:
     """The plain app, as a process."""
     port = free_port()
     command = [
-        sys.executable,
-        "-m",
-        "tests.benchmarks.baseline",
-        "--model",
-        kind,
-        "--folder",
-        str(model),
-        "--port",
-        str(port),
-    ]
+        sys.executable, "-m", "tests.benchmarks.baseline", "--model", kind, "--endpoint", endpoint,
+        "--folder", str(model), "--port", str(port),
+    ]  # fmt: skip
     with _running(command, f"http://127.0.0.1:{port}/openapi.json") as process:
-        yield Server(name="FastAPI + torch", port=port, path="/predict", process=process)
+        yield Server(name=f"FastAPI + torch, {endpoint}", port=port, path="/predict", process=process)
 
 
 @contextmanager
