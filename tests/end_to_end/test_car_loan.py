@@ -31,6 +31,8 @@ from monitors.reference import Reference
 from tests.end_to_end.conftest import Road
 from tests.helpers.car_loan import BOOLEAN, CATEGORIES, DRIFTING, LABEL, NUMBERS, STEADY
 
+pytestmark = pytest.mark.xdist_group("road")  # one replay serves them all
+
 Rows = pd.DataFrame
 DRIFT_BEGINS = 25_000
 OUTPUTS = ("class", "score")

@@ -12,6 +12,8 @@ from tests.end_to_end.conftest import Road
 from tests.helpers.browser import Visit, chromium, visiting
 from tests.helpers.car_loan import DRIFTING, STEADY
 
+pytestmark = pytest.mark.xdist_group("road")  # one replay serves them all
+
 COLUMNS = (*DRIFTING, *STEADY)
 
 
