@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
@@ -21,7 +21,7 @@ import msgspec
 from gateway import kserve_v1, oip
 from gateway.body import Headers, Receive, check_no_tensors, read_body
 from gateway.capture import Recorder
-from gateway.errors import ClientLeftError, RefusedError, refusal_of
+from gateway.errors import ClientLeftError, RefusedError, invalid, refusal_of
 from gateway.keys import Keys, Right
 from gateway.question import Question, header_tags, read_tags
 from gateway.signature import Signature
@@ -38,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON = (b"content-type", b"application/json")
 _DEFAULT_PRIORITY = 8
 """Triton's 1 is the highest priority and 0 the default: 1 to 7 go before the default, 9 and up after it."""
+_AHEAD = timedelta(minutes=5)
+"""How far clocks may differ. A model's clock is its newest event: one of next year would close every window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class HotRoutes:
         body = await read_body(headers, receive, self._max_body_bytes)
         if b"inference-header-content-length" in headers:
             check_no_tensors(headers, body)
-        request.question = question = self._question(route.protocol.read(body, signature), headers)
+        request.question = question = self._question(route.protocol.read(body, signature), request)
         if question.rows == 0:
             return await self._answered(request, {name: [] for name in signature.outputs}, None)
         payload = served.check(question.columns, question.rows)
@@ -214,8 +216,14 @@ class HotRoutes:
             replay=question is not None and question.at is not None,
         )
 
-    def _question(self, question: Question, headers: Headers) -> Question:
+    def _question(self, question: Question, request: _Request) -> Question:
         """The question with the tags that came as headers."""
+        if question.at is not None and question.at > request.at + _AHEAD:
+            raise invalid(
+                f"at: {question.at.isoformat()} lies in the future; send when it happened",
+                reason="invalid_at",
+            )
+        headers = request.headers
         sent = headers.get(b"x-request-id")
         listed = headers.get(b"inferwatch-tags")
         if sent is None and listed is None:

@@ -57,6 +57,7 @@ HUGE_INTEGER = b"1" + b"0" * 400
 DEEP = b'{"instances": ' + b"[" * 40 + b"]" * 40 + b"}"
 
 CASES = [
+    Bad("a time in the future", PREDICT, predict(WELL, at="2199-01-01T00:00:00Z"), 400, "future"),
     Bad("an empty body", INFER, b"", 400, "empty"),
     Bad("no JSON", INFER, b"hello", 400, "not JSON"),
     Bad("JSON that is cut", INFER, infer()[:-20], 400, "not JSON"),
