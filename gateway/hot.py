@@ -39,7 +39,7 @@ _JSON = (b"content-type", b"application/json")
 _DEFAULT_PRIORITY = 8
 """Triton's 1 is the highest priority and 0 the default: 1 to 7 go before the default, 9 and up after it."""
 _AHEAD = timedelta(minutes=5)
-"""How far clocks may differ. A model's clock is its newest event: one of next year would close every window."""
+"""How far clocks may differ. A model's clock is its newest event: one of next year would end all windows."""
 
 
 @dataclass(frozen=True, slots=True)
