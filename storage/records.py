@@ -3,7 +3,7 @@
     InferenceEvent ─▶ Summary ─▶ Measurement (in a Judgement) ─▶ Alert
 
 A label that comes later travels the same road as a `LabelEvent`; joined with its prediction it becomes a
-`LabelChange`.
+`LabelChange`. These three lie in the journal, so they are msgspec structs: a request makes and writes one.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ class EventId:
         return event_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InferenceEvent:
+class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One request and what became of it. Holds `rows` rows, as columns."""
 
     at: datetime  # when it happened: our clock, or the app's word in a replay
@@ -104,9 +103,11 @@ class InferenceEvent:
     version: str | None = None
     arm: Arm = Arm.STABLE
     rows: int = 0
-    inputs: dict[str, list[Value]] = field(default_factory=dict)
-    outputs: dict[str, list[Value]] = field(default_factory=dict)
-    tags: dict[str, list[str | None]] = field(default_factory=dict)  # for monitoring only; one value a row
+    inputs: dict[str, list[Value]] = msgspec.field(default_factory=dict)
+    outputs: dict[str, list[Value]] = msgspec.field(default_factory=dict)
+    tags: dict[str, list[str | None]] = msgspec.field(
+        default_factory=dict
+    )  # for monitoring only; one value a row
     key: str | None = None  # the name of the API key (tenant); None: no key was needed
     app_id: str | None = None  # the app's own id of the request
     reason: str | None = None  # why the outcome is not ok, as a short code: never user text
@@ -118,8 +119,7 @@ class InferenceEvent:
     replay: bool = False  # the app gave the time: traffic of the past
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelEvent:
+class LabelEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The truth about one row of an earlier event, as somebody sent it."""
 
     event: str  # an event id, or the app's own id
@@ -129,8 +129,7 @@ class LabelEvent:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelChange:
+class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A label joined with its prediction: what was believed before, and what is now.
 
     A monitor of labels counts `after` and takes `before` out again; None means no label. So a corrected
