@@ -101,9 +101,9 @@ def test_the_statistics_of_a_column_are_those_of_the_api(visit: Visit, road: Roa
 def test_the_heat_map_marks_the_breached_cells_of_the_api(visit: Visit, road: Road) -> None:
     visit.open("/drift?model=car-loan", "Drift")
 
-    labels = visit.page.locator(".st-key-heat-map path[aria-label*='; window: ']").evaluate_all(
-        "paths => paths.map(path => path.getAttribute('aria-label'))"
-    )
+    cells = visit.page.locator(".st-key-heat-map path[aria-label*='; window: ']")
+    cells.first.wait_for(state="attached", timeout=20_000)
+    labels = cells.evaluate_all("paths => paths.map(path => path.getAttribute('aria-label'))")
 
     measured = [
         each

@@ -32,6 +32,8 @@ _ARGUMENTS = [
 ]
 _LOOKS_AROUND = "/_stcore/"  # a deep link makes Streamlit try two addresses for its server; one is not there
 
+_SAME_LOOKS = 4
+
 
 @dataclass(slots=True)
 class Visit:
@@ -48,14 +50,17 @@ class Visit:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the script has run to its end."""
+        """Wait until the script has run to its end, and what is written has stayed the same for a while."""
         self.page.wait_for_timeout(300)
         self.page.wait_for_function(
             "document.querySelector('[data-testid=stApp]')?.getAttribute('data-test-script-state')"
             " !== 'running'",
             timeout=60_000,
         )
-        self.page.wait_for_timeout(600)
+        seen: list[str] = []
+        while len(seen) < _SAME_LOOKS or len(set(seen[-_SAME_LOOKS:])) > 1:
+            self.page.wait_for_timeout(200)
+            seen.append(self.text())
 
     def text(self) -> str:
         """Everything that is written on the page."""
@@ -66,7 +71,10 @@ class Visit:
         grid = self.page.locator(f".st-key-{key} canvas[data-testid=data-grid-canvas]")
         grid.wait_for(state="attached", timeout=20_000)
         grid.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(800)
+        self.page.wait_for_function(
+            "canvas => canvas.querySelectorAll('tr').length > 1", arg=grid.element_handle(), timeout=20_000
+        )
+        self.page.wait_for_timeout(800)  # the first rows may be those of before
         cells: list[list[str]] = grid.evaluate(
             "canvas => [...canvas.querySelectorAll('tr')].map(row => "
             "[...row.querySelectorAll('th,td')].map(cell => cell.textContent))"
