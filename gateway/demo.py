@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import which
 
 import pandas as pd
 
@@ -61,9 +64,16 @@ def _words(port: int, config: Path, traffic: Path) -> tuple[str, ...]:
         "Ask the model, in another terminal:",
         f"  curl http://127.0.0.1:{port}/v1/models/car-loan:predict -d '{{\"instances\": [{row}]}}'",
         "Send an hour and a half of traffic in which the second half drifts, with its labels:",
-        f"  inferwatch replay {traffic} --model car-loan --label repaid --time at --config {config}",
+        f"  {_command()} replay {traffic} --model car-loan --label repaid --time at --config {config}",
         "Then look at the dashboard; Ctrl-C here ends it all.",
     )
+
+
+def _command() -> str:
+    """How to call the command line: by its name, or where it lies when the shell does not find it."""
+    if which("inferwatch"):
+        return "inferwatch"
+    return os.path.relpath(Path(sys.executable).with_name("inferwatch"))
 
 
 _SETTINGS = """\
