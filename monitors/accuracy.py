@@ -30,7 +30,8 @@ from monitors.frames import Frame
 from monitors.labels import label_of
 from monitors.regression import count_errors, error_figures
 from monitors.statistics import wilson
-from storage.records import Bounds, Measurement, Summary
+from storage.records import Bounds, Measurement
+from storage.summary import Summary
 
 CLASS_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier", "log_loss")
 NUMBER_METRICS = ("mae", "rmse")
@@ -44,6 +45,8 @@ class Accuracy:
 
     uses_labels: ClassVar[bool] = True
     uses_reference: ClassVar[bool] = False
+    uses_scores: ClassVar[bool] = False
+    uses_slices: ClassVar[bool] = True
 
     model: ModelContext
     tolerance: float = 0.02

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from storage.records import Measurement, Summary
+from storage.records import Measurement
+from storage.summary import Summary
 
 if TYPE_CHECKING:
     from inference.manifest import ModelSpec
@@ -38,6 +39,12 @@ class Monitor(Protocol):
 
     uses_reference: ClassVar[bool]
     """Whether its cells are those of the reference: then it counts anew when the reference changes."""
+
+    uses_scores: ClassVar[bool]
+    """Whether its frames carry scores (`Frame.scores`): then it is counted apart, at its own pace."""
+
+    uses_slices: ClassVar[bool]
+    """Whether it is shown each slice apart too. One that compares groups is shown the whole alone."""
 
     @classmethod
     def applies(cls, context: ModelContext) -> bool:

@@ -73,6 +73,9 @@ class Block:
     understood: Mask | None = None  # None: every row
     labels: Sequence[Label] | None = None
     conflicts: NDArray[np.bool_] | None = None
+    pi: NDArray[np.float64] | None = None  # with which each row was chosen to be labelled; NaN: it was not
+    ids: tuple[EventId, ...] = ()  # of the events
+    scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  # by text column: rows x classes
     requests: Requests = NO_REQUESTS
     request_of_row: NDArray[np.intp] | None = None
     _values: dict[str, Sequence[Value]] = field(default_factory=dict)
@@ -119,6 +122,7 @@ def block_of_events(
     columns: Mapping[str, WatchedColumn],
     outputs: frozenset[str],
     start: datetime,
+    scores: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Block:
     """A block of events of one arm and pane.
 
@@ -154,6 +158,8 @@ def block_of_events(
             total_s=_seconds([event.total_s for _, event in events]),
         ),
         request_of_row=np.repeat(np.arange(len(rows)), rows),
+        ids=tuple(id_ for id_, _ in events),
+        scores=scores or {},
     )
 
 
@@ -167,6 +173,8 @@ def block_of_columns(  # noqa: PLR0913
     arm: Arm = Arm.STABLE,
     start: datetime | None = None,
     conflicts: NDArray[np.bool_] | None = None,
+    pi: NDArray[np.float64] | None = None,
+    scores: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Block:
     """A block of rows that lie in columns already."""
     for name, column in (*values.items(), *tags.items()):
@@ -183,6 +191,8 @@ def block_of_columns(  # noqa: PLR0913
         start=start,
         labels=labels,
         conflicts=conflicts,
+        pi=pi,
+        scores=scores or {},
     )
 
 

@@ -17,7 +17,8 @@ from monitors.bins import LOSS_UNIT, Counts, Floats, fixed_sum, logit_edges
 from monitors.columns import Mask, Numbers
 from monitors.frames import Frame
 from monitors.statistics import Interval, draws, interval_of, mean_interval, roc_auc, roc_auc_interval, wilson
-from storage.records import Summary, Value
+from storage.records import Value
+from storage.summary import Summary
 
 SCORE_EDGES = logit_edges(512)
 _CLIP = float(np.finfo(np.float64).eps)  # of probabilities in the log loss, as in scikit-learn

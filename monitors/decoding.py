@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from storage.framing import Frame, Kind
-from storage.records import EventId, InferenceEvent, LabelChange, LabelEvent
+from storage.records import ActionEvent, EventId, InferenceEvent, LabelChange, LabelEvent
 from storage.segments import Segment
 
 ModelKey = tuple[str, str]
@@ -39,6 +39,7 @@ class Decoded:
     events: dict[ModelKey, list[tuple[EventId, InferenceEvent]]] = field(default_factory=dict)
     changes: dict[ModelKey, list[tuple[EventId, LabelChange]]] = field(default_factory=dict)
     labels: list[tuple[EventId, LabelEvent]] = field(default_factory=list)
+    actions: list[tuple[EventId, ActionEvent]] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
 
     def has_event(self, id_: EventId) -> bool:
@@ -104,5 +105,7 @@ def _add(found: Decoded, id_: EventId, frame: Frame) -> None:
             found.changes.setdefault((record.model, record.version), []).append((id_, record))
         case LabelEvent():
             found.labels.append((id_, record))
+        case ActionEvent():
+            found.actions.append((id_, record))
         case _:
             pass  # an event without a model: it is counted, and no monitor has anything to say of it

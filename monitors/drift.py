@@ -38,7 +38,8 @@ from monitors.statistics import (
     psi,
     wasserstein,
 )
-from storage.records import Bounds, Measurement, Summary
+from storage.records import Bounds, Measurement
+from storage.summary import Summary
 
 NUMBER_METRICS = ("psi", "js", "ks", "wasserstein")
 CATEGORY_METRICS = ("psi", "js", "chi2")
@@ -50,6 +51,8 @@ class Drift:
 
     uses_labels: ClassVar[bool] = False
     uses_reference: ClassVar[bool] = True
+    uses_scores: ClassVar[bool] = False
+    uses_slices: ClassVar[bool] = True
 
     model: ModelContext
     min_effect: float = 0.1

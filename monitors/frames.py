@@ -121,6 +121,29 @@ class Frame:
         return int(np.count_nonzero(conflicts if self._index is None else conflicts[self._index]))
 
     @property
+    def pi(self) -> NDArray[np.float64]:
+        """The probability with which each row was chosen to be labelled; NaN where it was not."""
+        pi = self._block.pi
+        if pi is None:
+            return np.full(self.rows, np.nan)
+        return pi if self._index is None else pi[self._index]
+
+    def scores(self, name: str) -> NDArray[np.float32] | None:
+        """Scores of a text column, rows x classes; NaN where a text was not scored. None: there are none."""
+        scores = self._block.scores.get(name)
+        return scores if scores is None or self._index is None else scores[self._index]
+
+    def places(self, rows: NDArray[np.intp]) -> list[tuple[EventId, int]]:
+        """The event of each of these rows, and its row there. Rows of a file or of labels have none."""
+        requests = self._block.request_of_row
+        if requests is None:
+            return []
+        of_block = rows if self._index is None else self._index[rows]
+        first = np.searchsorted(requests, requests[of_block], side="left")
+        ids = self._block.ids
+        return [(ids[requests[row]], int(row - start)) for row, start in zip(of_block, first, strict=True)]
+
+    @property
     def requests(self) -> Requests:
         """The requests that its rows came in, each once. The whole frame also has those without rows."""
         places = self._block.request_of_row
@@ -211,7 +234,7 @@ def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -
         for name in sorted({name for change in changes for name in change.tags})
     }
 
-    def frame(labels: list[Label], conflicts: NDArray[np.bool_] | None) -> Frame:
+    def frame(labels: list[Label], conflicts: NDArray[np.bool_] | None, pi: NDArray[np.float64]) -> Frame:
         arm = changes[0].arm
         return Frame(
             block_of_columns(
@@ -223,12 +246,17 @@ def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -
                 arm=arm,
                 start=start,
                 conflicts=conflicts,
+                pi=pi,
             )
         )
 
+    pi = np.array([change.pi for change in changes], dtype=np.float64)  # None becomes NaN
+    earlier = np.where([change.chosen for change in changes], np.nan, pi)
     return ChangedFrames(
-        before=frame([change.before for change in changes], None),
-        after=frame([change.after for change in changes], np.array([change.conflict for change in changes])),
+        before=frame([change.before for change in changes], None, earlier),
+        after=frame(
+            [change.after for change in changes], np.array([change.conflict for change in changes]), pi
+        ),
     )
 
 

@@ -15,8 +15,9 @@ from monitors.slices import Slices
 from monitors.watched import Watched
 from storage.clock import Clock
 from storage.quarantine import Quarantined
-from storage.records import EventId, InferenceEvent, LabelChange, Scope, Summary
+from storage.records import ALL, EventId, InferenceEvent, LabelChange, Scope
 from storage.summaries import SummaryKey
+from storage.summary import Summary
 from storage.windows import WindowKey
 
 Events = Sequence[tuple[EventId, InferenceEvent]]
@@ -110,7 +111,9 @@ class _Framed:
         self._whole: list[tuple[Pane, Frame]] | None = None
 
     def observed_by(self, monitor: Monitor) -> Callable[[Events], Panes]:
-        return lambda events: {pane: monitor.observe(frame) for pane, frame in self._panes(events)}
+        return lambda events: {
+            pane: monitor.observe(frame) for pane, frame in self._panes(events) if _is_shown(monitor, pane)
+        }
 
     def _panes(self, events: Events) -> list[tuple[Pane, Frame]]:
         if events is not self._events:
@@ -140,10 +143,15 @@ def _changes_observed_by(monitor: Monitor, watched: Watched, slices: Slices) -> 
             after = dict(_in_slices([joined.after], slices, watched))
             before = dict(_in_slices([joined.before], slices, watched))
             for pane, frame in after.items():
-                panes[pane] = monitor.observe(frame) - monitor.observe(before[pane])
+                if _is_shown(monitor, pane):
+                    panes[pane] = monitor.observe(frame) - monitor.observe(before[pane])
         return panes
 
     return observe
+
+
+def _is_shown(monitor: Monitor, pane: Pane) -> bool:
+    return monitor.uses_slices or pane[0].slice == ALL
 
 
 def _scope(watched: Watched, frame: Frame, name: str) -> Scope:

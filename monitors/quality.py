@@ -25,7 +25,8 @@ from monitors.columns import Categories, Kind, Role, WatchedColumn, watched_colu
 from monitors.frames import Frame
 from monitors.reference import ReferenceColumn
 from monitors.statistics import Counts, at_least, wilson
-from storage.records import Bounds, Measurement, Summary
+from storage.records import Bounds, Measurement
+from storage.summary import Summary
 
 
 class Cell(IntEnum):
@@ -61,6 +62,8 @@ class Quality:
 
     uses_labels: ClassVar[bool] = False
     uses_reference: ClassVar[bool] = True
+    uses_scores: ClassVar[bool] = False
+    uses_slices: ClassVar[bool] = True
 
     model: ModelContext
     tolerance: float = 0.005  # a share above the reference's own that harms nobody

@@ -29,7 +29,7 @@ from monitors.base import ModelContext
 from monitors.bins import moments, quantile_edges
 from monitors.columns import Kind, Role, WatchedColumn
 from monitors.errors import InvalidReferenceError
-from storage.records import Summary
+from storage.summary import Summary
 
 if TYPE_CHECKING:
     from monitors.base import Monitor

@@ -10,7 +10,7 @@ from monitors.bins import wide_means, wide_sums
 from monitors.classes import Figure
 from monitors.frames import Frame
 from monitors.statistics import draws, interval_of, mean_interval
-from storage.records import Summary
+from storage.summary import Summary
 
 
 def count_errors(frame: Frame, labels: Sequence[float], name: str) -> dict[str, object]:

@@ -18,7 +18,8 @@ from monitors.base import ModelContext
 from monitors.bins import Counts, Floats
 from monitors.frames import Frame
 from monitors.statistics import wilson
-from storage.records import Bounds, Measurement, Outcome, Summary
+from storage.records import Bounds, Measurement, Outcome
+from storage.summary import Summary
 
 OUTCOMES = tuple(Outcome)
 """The order of the counts of requests by outcome."""
@@ -36,6 +37,8 @@ class Traffic:
 
     uses_labels: ClassVar[bool] = False
     uses_reference: ClassVar[bool] = False
+    uses_scores: ClassVar[bool] = False
+    uses_slices: ClassVar[bool] = True
 
     model: ModelContext
     max_error_share: float = 0.05

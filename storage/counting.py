@@ -19,9 +19,10 @@ from storage.database import Database
 from storage.framing import encode
 from storage.leases import Lease
 from storage.quarantine import Quarantined
-from storage.records import Record, Summary
+from storage.records import Record
 from storage.segments import Delivery, SegmentLog
 from storage.summaries import SummaryKey
+from storage.summary import Summary
 from storage.tables import cursor, producer
 from storage.windows import ModelClock, WindowKey
 

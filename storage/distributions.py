@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy.engine import Connection
 
 from storage import models, summaries
-from storage.records import Scope, Summary, Window
+from storage.records import Scope, Window
+from storage.summary import Summary
 
 _MONITOR = "drift"
 _NUMBERS = frozenset({"number", "length"})

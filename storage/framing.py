@@ -18,7 +18,7 @@ import msgspec
 
 from storage.clock import from_microseconds, to_microseconds
 from storage.errors import UnwritableRecordError
-from storage.records import InferenceEvent, LabelChange, LabelEvent, Record
+from storage.records import ActionEvent, InferenceEvent, LabelChange, LabelEvent, Record
 
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 """A longer length in a header can only be damage."""
@@ -31,6 +31,7 @@ class Kind(IntEnum):
     LABEL = 2
     CHANGE = 3
     TALLY = 6
+    ACTION = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +130,18 @@ def frame_at(data: bytes, offset: int) -> Frame | None:
 _HEADER = struct.Struct("<IIBq")
 _CHECKED = struct.Struct("<Bq")  # the part of the header that the CRC covers
 _SUMS = struct.Struct("<II")
-_KINDS: dict[type, Kind] = {InferenceEvent: Kind.EVENT, LabelEvent: Kind.LABEL, LabelChange: Kind.CHANGE}
+_KINDS: dict[type, Kind] = {
+    InferenceEvent: Kind.EVENT,
+    LabelEvent: Kind.LABEL,
+    LabelChange: Kind.CHANGE,
+    ActionEvent: Kind.ACTION,
+}
 _ENCODER = msgspec.msgpack.Encoder()
 _RECORDS: dict[Kind, msgspec.msgpack.Decoder[Record]] = {
     Kind.EVENT: msgspec.msgpack.Decoder(InferenceEvent),
     Kind.LABEL: msgspec.msgpack.Decoder(LabelEvent),
     Kind.CHANGE: msgspec.msgpack.Decoder(LabelChange),
+    Kind.ACTION: msgspec.msgpack.Decoder(ActionEvent),
 }
 _TALLY = msgspec.msgpack.Decoder(Tally)
 _BY_NUMBER = {int(kind): kind for kind in Kind}

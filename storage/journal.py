@@ -19,10 +19,10 @@ from storage.errors import JournalFullError
 from storage.framing import Tally, encode, encode_tally
 from storage.journal_files import Disk, JournalFiles
 from storage.journal_folder import SHIPPED, TallyFile, take_folder
-from storage.records import EventId, InferenceEvent, LabelEvent
+from storage.records import ActionEvent, EventId, InferenceEvent, LabelEvent
 from storage.settings import FullPolicy, JournalSettings
 
-JournalRecord = InferenceEvent | LabelEvent
+JournalRecord = InferenceEvent | LabelEvent | ActionEvent
 
 NO_PLACE: Final = 0
 """The segment number in the id of a dropped event: ids of events that were written begin at segment 1."""
@@ -96,13 +96,14 @@ class Journal:
         """
         frames = [encode(record) for record in records]
         events = sum(type(record) is InferenceEvent for record in records)
+        labels = sum(type(record) is LabelEvent for record in records) if events < len(records) else 0
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         with self._lock:
             place = self._write(data, events)
             if place is None:
                 return self._drop(len(records), events)
             self._journalled += events
-            self._labels += len(records) - events
+            self._labels += labels
             self._note_tally()
         number, offset = place
         ids = []

@@ -9,13 +9,11 @@ A label that comes later travels the same road as a `LabelEvent`; joined with it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 Value = str | int | float | bool | None | list[float]
 """One cell of a column. A list is a vector, such as the probabilities of more than two classes."""
@@ -134,7 +132,7 @@ class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
     A monitor of labels counts `after` and takes `before` out again; None means no label. So a corrected
     label is a difference like any other, and the order in which labels and events are counted does not
-    matter.
+    matter. That a row was chosen to be labelled is such a change too, in which neither side has a label.
     """
 
     event: str
@@ -150,98 +148,51 @@ class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     before: str | int | float | bool | None
     after: str | int | float | bool | None
     conflict: bool = False  # two labels of this row disagree
+    pi: float | None = None  # probability with which the row was chosen to be labelled; None: it was not
+    chosen: bool = False  # this change is the choice itself: before it, the row had no `pi`
 
 
-Record = InferenceEvent | LabelEvent | LabelChange
+class Action(StrEnum):
+    """What a person does about alerts."""
+
+    SILENCE = "silence"
+    UNSILENCE = "unsilence"
+    ACKNOWLEDGE = "acknowledge"
 
 
-class SummaryMismatchError(ValueError):
-    """Two summaries were counted against different references, or in cells of another shape.
+class MatchOperator(StrEnum):
+    """How a silence looks at a label of an alert, in Alertmanager's signs. Expressions match as a whole."""
 
-    Never add them.
-    """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Summary:
-    """What one monitor remembers of a pane of traffic: named arrays of 64-bit integers that add, and nothing
-    else.
-
-    `counts` maps a name to an int64 array of any fixed shape (a scalar count is an array of no dimensions).
-    A name that one side lacks counts as zero there, so `Summary()` is the neutral element. `reference` is
-    the hash of the reference whose bins were used.
-    """
-
-    counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    reference: str | None = None
-
-    @classmethod
-    def of(cls, counts: Mapping[str, object], reference: str | None = None) -> Summary:
-        """Make one from ints, lists or arrays of integers."""
-        return cls({name: np.asarray(cells, dtype=np.int64) for name, cells in counts.items()}, reference)
-
-    def __getitem__(self, name: str) -> NDArray[np.int64]:
-        return self.counts[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.counts
-
-    def count(self, name: str) -> int:
-        """One scalar count; zero where nothing was counted."""
-        return int(self.counts[name]) if name in self.counts else 0
-
-    def __bool__(self) -> bool:
-        return any(cells.any() for cells in self.counts.values())
-
-    def __add__(self, other: Summary) -> Summary:
-        return self._merge(other, 1)
-
-    def __sub__(self, other: Summary) -> Summary:
-        return self._merge(other, -1)
-
-    def __eq__(self, other: object) -> bool:
-        """Equal in every cell, where a cell of zero and an absent one are the same."""
-        if not isinstance(other, Summary):
-            return NotImplemented
-        names = self.counts.keys() | other.counts.keys()
-        return all(np.array_equal(self._cells(name, other), other._cells(name, self)) for name in names)
-
-    __hash__ = None  # type: ignore[assignment]  # arrays inside: equal ones could not share a hash cheaply
-
-    def to_bytes(self) -> bytes:
-        """The same bytes for equal counts, whatever their order."""
-        cells = [
-            (name, counts.shape, counts.astype("<i8", copy=False).tobytes())
-            for name, counts in sorted(self.counts.items())
-        ]
-        return msgspec.msgpack.encode((self.reference, cells))
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Summary:
-        reference, cells = _SUMMARY.decode(data)
-        counts = {
-            name: np.frombuffer(raw, dtype="<i8").reshape(shape).astype(np.int64)
-            for name, shape, raw in cells
-        }
-        return cls(counts, reference)
-
-    def _merge(self, other: Summary, sign: int) -> Summary:
-        if self.counts and other.counts and self.reference != other.reference:
-            raise SummaryMismatchError(f"counted against references {self.reference} and {other.reference}")
-        merged = dict(self.counts)
-        for name, cells in other.counts.items():
-            mine = merged.get(name)
-            if mine is not None and mine.shape != cells.shape:
-                raise SummaryMismatchError(f"cells '{name}' have shapes {mine.shape} and {cells.shape}")
-            merged[name] = sign * cells if mine is None else mine + sign * cells
-        return Summary(merged, self.reference if self.counts else other.reference)
-
-    def _cells(self, name: str, other: Summary) -> NDArray[np.int64]:
-        return self.counts[name] if name in self.counts else np.zeros_like(other.counts[name])
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    MATCHES = "=~"
+    MATCHES_NOT = "!~"
 
 
-_SUMMARY: msgspec.msgpack.Decoder[tuple[str | None, list[tuple[str, tuple[int, ...], bytes]]]]
-_SUMMARY = msgspec.msgpack.Decoder(tuple[str | None, list[tuple[str, tuple[int, ...], bytes]]])
+class Matcher(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One condition on the labels of an alert. A label that it lacks is the empty text."""
+
+    label: str
+    operator: MatchOperator = MatchOperator.EQUAL
+    value: str
+
+
+class ActionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a person did about alerts. It travels the road of events, so it is kept, in its order."""
+
+    at: datetime
+    action: Action
+    author: str
+    comment: str = ""
+    key: str | None = None  # the name of the API key that it came with
+    matchers: tuple[Matcher, ...] = ()  # of a silence
+    starts_at: datetime | None = None  # of a silence; None: at once
+    ends_at: datetime | None = None  # of a silence
+    silence: str | None = None  # id of the silence to end: the event id of the action that made it
+    fingerprint: str | None = None  # of the alert that is acknowledged
+
+
+Record = InferenceEvent | LabelEvent | LabelChange | ActionEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.clock import from_microseconds, to_microseconds
-from storage.records import Arm, Scope, Summary
+from storage.records import Arm, Scope
 from storage.summaries import SummaryKey, add_summaries
+from storage.summary import Summary
 from storage.tables import model_clock
 from storage.tables import summary as table
 

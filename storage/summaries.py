@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage import dialects
-from storage.records import Arm, Scope, Summary, Window
+from storage.records import Arm, Scope, Window
+from storage.summary import Summary
 from storage.tables import summary as table
 
 _CHUNK = 50

@@ -298,6 +298,9 @@ alert = sa.Table(
     _at("ends_at", nullable=True),
     _yes_no("replay"),
     _at("stored_at"),
+    sa.Column(
+        "told", Words, nullable=False, server_default=sa.text("''")
+    ),  # the status that people were told last
     sa.UniqueConstraint("fingerprint", "starts_at", name="alert_episode"),
     sa.Index("alert_model", "model", "status"),
 )
@@ -325,7 +328,88 @@ outbox = sa.Table(
     _at("made_at"),
     _at("next_at"),
     _text("last_error"),
+    sa.Column("reason", Words, nullable=False, server_default=sa.text("''")),  # why it goes out, by name
+    sa.Column("subject", Words, nullable=False, server_default=sa.text("''")),  # for people who look for it
+    sa.Column(
+        "group", Words, nullable=False, server_default=sa.text("''")
+    ),  # the alert group that it speaks of
     sa.Index("outbox_due", "state", "next_at"),
+    sa.Index("outbox_made", "made_at"),
+)
+
+alert_group = sa.Table(
+    "alert_group",
+    metadata,
+    _text("name", primary_key=True),  # a group of alerts, or a recipient whose mails are counted
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _at("updated_at"),
+)
+
+silence = sa.Table(
+    "silence",
+    metadata,
+    _text("id", primary_key=True),  # the event id of the action that made it
+    _text("matchers"),  # JSON
+    _text("author"),
+    _text("comment"),
+    _at("starts_at"),
+    _at("ends_at"),
+    _at("made_at"),
+    sa.Column(
+        "ended_by", Words, nullable=False, server_default=sa.text("''")
+    ),  # who ended it before its time
+    sa.Index("silence_end", "ends_at"),
+)
+
+acknowledgement = sa.Table(
+    "acknowledgement",
+    metadata,
+    _text("fingerprint", primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True, autoincrement=False),  # of the alert's episode
+    _text("author"),
+    _text("comment"),
+    _at("made_at"),
+)
+
+sampling_plan = sa.Table(
+    "sampling_plan",
+    metadata,
+    _text("model", primary_key=True),
+    _text("version", primary_key=True),
+    sa.Column("day", Instant, primary_key=True, autoincrement=False),  # of the events that it is for
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _at("made_at"),
+)
+
+sample = sa.Table(
+    "sample",
+    metadata,
+    _text("event", primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
+    _text("model"),
+    _text("version"),
+    _text("arm"),
+    _text("tenant"),
+    _at("at"),  # of the event
+    sa.Column("pi", sa.Double, nullable=False),  # the probability with which it was chosen
+    sa.Column("certainty", sa.Double, nullable=False),  # how likely the answer was right, as estimated then
+    _at("labelled_at", nullable=True),
+    _at("stored_at"),
+    sa.Index("sample_open", "model", "version", "labelled_at", "at"),
+    sa.Index("sample_age", "stored_at"),
+)
+
+scorer = sa.Table(
+    "scorer",
+    metadata,
+    _text("name", primary_key=True),  # what it scores: "toxicity"
+    _text("model"),
+    _text("version"),
+    _text("sha256"),  # of its weights
+    _text("classes"),  # JSON
+    _yes_no("bundled"),  # the small model that comes with inferwatch
+    _text("words"),  # what a person should know of it
+    _at("loaded_at"),
 )
 
 slice_value = sa.Table(

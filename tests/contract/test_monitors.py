@@ -15,7 +15,8 @@ from monitors import build, kinds
 from monitors.base import ModelContext, Monitor
 from monitors.frames import frames_of, frames_of_changes
 from monitors.reference import reference_of
-from storage.records import LabelChange, Measurement, Summary
+from storage.records import LabelChange, Measurement
+from storage.summary import Summary
 from tests.helpers.monitoring import MODELS, PANE, Numbered, tame_frame, wild_changes, wild_events
 
 BARE = {name: ModelContext(manifest=manifest) for name, manifest in MODELS.items()}

@@ -14,9 +14,10 @@ from monitors.base import ModelContext, Monitor
 from monitors.frames import frames_of, frames_of_changes
 from monitors.reference import Reference
 from storage.database import Database
-from storage.records import EventId, InferenceEvent, LabelChange, Record, Scope, Summary, Window
+from storage.records import EventId, InferenceEvent, LabelChange, Record, Scope, Window
 from storage.segments import SegmentLog
 from storage.summaries import scopes_between, sum_between
+from storage.summary import Summary
 
 _ALWAYS = Window(start=datetime(1970, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 

@@ -26,20 +26,12 @@ from storage.journal import Journal
 from storage.leases import Leases
 from storage.measurements import add_judgements
 from storage.models import StoredReference, put_reference, register_model
-from storage.records import (
-    EventId,
-    InferenceEvent,
-    Judgement,
-    Outcome,
-    Scope,
-    Summary,
-    Value,
-    Window,
-)
+from storage.records import EventId, InferenceEvent, Judgement, Outcome, Scope, Value, Window
 from storage.segments import SegmentLog
 from storage.settings import DatabaseSettings, JournalSettings
 from storage.shipper import Shipper
 from storage.summaries import SummaryKey, add_summaries
+from storage.summary import Summary
 from storage.windows import ModelClock, note_newest
 
 MODEL, VERSION = "shop", "1"

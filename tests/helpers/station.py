@@ -25,9 +25,10 @@ from storage.database import Database, open_writer
 from storage.framing import encode, scan
 from storage.leases import Lease
 from storage.models import StoredReference, put_reference, register_model
-from storage.records import Arm, EventId, InferenceEvent, LabelEvent, Outcome, Record, Scope, Summary, Value
+from storage.records import Arm, EventId, InferenceEvent, LabelEvent, Outcome, Record, Scope, Value
 from storage.segments import SegmentLog
 from storage.settings import DatabaseSettings, RetentionSettings
+from storage.summary import Summary
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ import pytest
 from monitors.settings import MonitorSettings
 from storage import tables
 from storage.labels import refused_labels
-from storage.records import EventId, Outcome, Record, Summary
+from storage.records import EventId, Outcome, Record
+from storage.summary import Summary
 from tests.helpers.station import NOON, Station, a_label, a_station, an_event, traffic
 
 

@@ -22,12 +22,13 @@ from storage.labels import (
     waiting_since,
 )
 from storage.leases import Lease, Leases
-from storage.records import EventId, Scope, Summary, Window
+from storage.records import EventId, Scope, Window
 from storage.retention import delete_old
 from storage.rollups import DAY_S, HOUR_S, RollUp, roll_up
 from storage.segments import SegmentLog
 from storage.settings import RetentionSettings
 from storage.summaries import SummaryKey, between, sum_between
+from storage.summary import Summary
 from storage.tables import segment, summary
 from tests.helpers.events import START, an_event
 from tests.integration.storage.test_segments import file_of

@@ -19,10 +19,11 @@ from storage.database import Database, open_writer
 from storage.errors import LeaseLostError
 from storage.leases import Lease, Leases
 from storage.quarantine import Quarantined, quarantined
-from storage.records import EventId, InferenceEvent, Scope, Summary, Window
+from storage.records import EventId, InferenceEvent, Scope, Window
 from storage.segments import SegmentLog
 from storage.settings import DatabaseSettings
 from storage.summaries import SummaryKey, between, scopes_between, sum_between
+from storage.summary import Summary
 from storage.tables import lease as lease_table
 from storage.tables import summary as summary_table
 from storage.windows import WindowKey, mark_judged, model_clocks, pending_windows

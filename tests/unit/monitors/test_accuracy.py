@@ -14,7 +14,8 @@ from monitors.base import ModelContext
 from monitors.blocks import Label
 from monitors.frames import frame_of_columns, frames_of, frames_of_changes
 from monitors.reference import reference_of
-from storage.records import Arm, LabelChange, Measurement, Summary, Value
+from storage.records import Arm, LabelChange, Measurement, Value
+from storage.summary import Summary
 from tests.helpers.monitoring import MODELS, NOON, PANE, event, numbered
 
 TWO, THREE, NUMBER = MODELS["two classes"], MODELS["three classes"], MODELS["regression"]

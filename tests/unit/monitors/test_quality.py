@@ -10,7 +10,8 @@ from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.frames import frame_of_columns, frames_of
 from monitors.reference import reference_of
-from storage.records import Measurement, Outcome, Summary, Value
+from storage.records import Measurement, Outcome, Value
+from storage.summary import Summary
 from tests.helpers.monitoring import PANE, event, model, numbered
 
 SHOP = model()

@@ -9,7 +9,8 @@ from monitors import kinds
 from monitors.errors import InvalidReferenceError
 from monitors.frames import frame_of_columns
 from monitors.reference import KNOWN_CATEGORIES, Reference, reference_of
-from storage.records import Summary, SummaryMismatchError, Value
+from storage.records import Value
+from storage.summary import Summary, SummaryMismatchError
 from tests.helpers.monitoring import MODELS, tame_frame
 
 SHOP = MODELS["two classes"]

@@ -10,7 +10,8 @@ import pytest
 from monitors import build
 from monitors.base import ModelContext
 from monitors.frames import frames_of
-from storage.records import InferenceEvent, Measurement, Outcome, Summary
+from storage.records import InferenceEvent, Measurement, Outcome
+from storage.summary import Summary
 from tests.helpers.monitoring import PANE, event, model, numbered
 
 SHOP = model()
