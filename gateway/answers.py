@@ -71,15 +71,20 @@ class AlertAnswer(msgspec.Struct, kw_only=True):
 
     fingerprint: str
     status: str
+    rule: str
+    severity: str
     model: str
     version: str
+    arm: str
     monitor: str
     metric: str
     column: str | None
     slice: str
     summary: str
     starts_at: datetime
+    updated_at: datetime  # end of the newest window it was judged on
     ends_at: datetime | None
+    replay: bool
 
     @classmethod
     def of(cls, alert: Alert) -> AlertAnswer:
@@ -87,15 +92,20 @@ class AlertAnswer(msgspec.Struct, kw_only=True):
         return cls(
             fingerprint=alert.fingerprint,
             status=alert.status,
+            rule=alert.rule,
+            severity=alert.severity,
             model=alert.scope.model,
             version=alert.scope.version,
+            arm=alert.scope.arm,
             monitor=alert.monitor,
             metric=alert.metric,
             column=alert.column,
             slice=alert.scope.slice,
             summary=alert.summary,
             starts_at=alert.starts_at,
+            updated_at=alert.updated_at,
             ends_at=alert.ends_at,
+            replay=alert.replay,
         )
 
 
