@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from gateway.settings import Settings
@@ -50,7 +50,10 @@ def _example(name: str, section: type[BaseModel], indent: str) -> Iterator[str]:
 
 
 def _stand_in(name: str, field: FieldInfo) -> str:
-    examples = {"host": "smtp.example.org", "sender": "inferwatch@example.org", "to": "[oncall@example.org]"}
+    examples = {
+        "host": "smtp.example.org", "sender": "inferwatch@example.org", "to": "[oncall@example.org]",
+        "url": "${ALERTS_URL}", "routing_key": "${PAGERDUTY_KEY}",
+    }  # fmt: skip
     return examples.get(name, f"<{field.annotation}>")
 
 
@@ -70,6 +73,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, SecretStr):  # a default: public, though what takes its place may not be
+        return value.get_secret_value()
     return getattr(value, "value", value)  # a member of an Enum is its value
 
 

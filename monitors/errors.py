@@ -38,8 +38,12 @@ class InvalidReferenceError(MonitorError):
 
 
 class ChannelError(MonitorError):
-    """A notice did not reach its channel. It is sent again later, unless the failure is `permanent`."""
+    """A notice did not reach its channel. It is sent again later, unless the failure is `permanent`.
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    `retry_after_s` is what the other side asked for, where it did.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.retry_after_s = retry_after_s

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from storage.records import Severity
+
 Scalar = str | int | float | bool | list[str] | list[float]
+_WEB_ADDRESS = re.compile(r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
 Address = Annotated[str, Field(pattern=r"^[^@\s<>,;:\"()\[\]\\]+@[A-Za-z0-9.-]+$", max_length=254)]
 
 
@@ -25,7 +29,18 @@ class Security(StrEnum):
     NONE = "none"
 
 
-class EmailSettings(Section):
+class ChannelSettings(Section):
+    """What every way of telling has."""
+
+    min_severity: Severity = Field(
+        default=Severity.WARNING, description="tells only of groups with an alert of this severity, or above"
+    )
+    timeout_s: float = Field(
+        default=15.0, gt=0, le=300, description="how long the other side may take to say something"
+    )
+
+
+class EmailSettings(ChannelSettings):
     """The mail server, and who hears of alerts. Each recipient gets a mail of their own."""
 
     host: str = Field(description="name of the SMTP server")
@@ -37,10 +52,12 @@ class EmailSettings(Section):
         default=None, description="certificates to trust, as PEM; the system's if not given"
     )
     username: str | None = Field(default=None, description="no login without one")
-    password: SecretStr | None = None
+    password: SecretStr | None = Field(default=None, description="best as ${NAME}, from the environment")
     sender: Address = Field(description="address in From")
-    to: tuple[Address, ...] = Field(min_length=1, max_length=100)
-    timeout_s: float = Field(default=15.0, gt=0, le=300)
+    to: tuple[Address, ...] = Field(min_length=1, max_length=100, description="who gets the mails")
+    per_hour: int = Field(
+        default=20, ge=1, le=1000, description="mails an hour to one person; beyond that a digest"
+    )
 
     @model_validator(mode="after")
     def _login_is_private(self) -> EmailSettings:
@@ -51,16 +68,77 @@ class EmailSettings(Section):
         return self
 
 
+class HttpSettings(ChannelSettings):
+    """What every way over HTTP has. Redirects are never followed."""
+
+    url: SecretStr = Field(
+        description="where to post; kept secret, since such an address often holds a token"
+    )
+    name: str = Field(
+        default="inferwatch",
+        pattern=r"^[^\x00-\x1f\x7f]{1,64}$",
+        description="what people call the receiver; shown with its messages, in place of its address",
+    )
+    private: bool = Field(
+        default=False, description="true: the receiver may have a private or loopback address, and plain http"
+    )
+    ca_file: str | None = Field(
+        default=None, description="certificates to trust, as PEM; the public ones if not given"
+    )
+
+    @model_validator(mode="after")
+    def _address_is_safe(self) -> HttpSettings:
+        url = self.url.get_secret_value()
+        if not _WEB_ADDRESS.match(url):  # not quoted: it may be a secret
+            raise ValueError("url is no web address; one looks like https://host/path")
+        if url.startswith("http:") and not self.private:
+            raise ValueError("alerts would travel unencrypted; use https, or set private to true")
+        return self
+
+
+class WebhookSettings(HttpSettings):
+    """A receiver of Alertmanager's JSON (version 4)."""
+
+    secret: SecretStr | None = Field(
+        default=None,
+        description="signs every message (HMAC-SHA-256, Standard Webhooks); whsec_… is read as base64",
+    )
+    bearer: SecretStr | None = Field(default=None, description="token for the header Authorization")
+
+    @model_validator(mode="after")
+    def _token_fits_a_header(self) -> WebhookSettings:
+        if self.bearer is not None and not re.fullmatch(r"[\x21-\x7e]+", self.bearer.get_secret_value()):
+            raise ValueError("bearer has a blank or another character that no token has")
+        return self
+
+
+class SlackSettings(HttpSettings):
+    """A Slack channel: `url` is that of its incoming webhook."""
+
+
+class PagerDutySettings(HttpSettings):
+    """A PagerDuty service, by its integration of Events API v2."""
+
+    routing_key: SecretStr = Field(description="integration key of the service")
+    url: SecretStr = Field(
+        default=SecretStr("https://events.pagerduty.com/v2/enqueue"),
+        description="in the EU region https://events.eu.pagerduty.com/v2/enqueue",
+    )
+
+
 class AlertSettings(Section):
-    """Who is told, and what the mail points to."""
+    """Who is told, and what the messages point to."""
 
     email: EmailSettings | None = Field(
         default=None, description="alerts are kept and shown, but not mailed, without it"
     )
+    webhook: WebhookSettings | None = Field(default=None, description="posts alerts to a service of yours")
+    slack: SlackSettings | None = Field(default=None, description="posts alerts to a Slack channel")
+    pagerduty: PagerDutySettings | None = Field(default=None, description="calls whoever is on call")
     dashboard_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s\"'<>]+$",
-        description="where the dashboard is, for the link in mails",
+        description="where the dashboard is, for the link in messages",
     )
 
 
