@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitors.alerts.channels import Channel
-from monitors.alerts.groups import group
-from monitors.alerts.rules import Decision, Rule, RuleState, decide
+from monitors.alerts.groups import Notice, NoticeReason, episode, stem
+from monitors.alerts.rules import Decision, Reason, Rule, RuleState, decide
 from monitors.housekeeping import judged_for_good
 from monitors.watched import Watched, Watchlist
 from storage.alerts import (
@@ -31,7 +31,7 @@ from storage.counting import Counting, CountingWrite
 from storage.database import Database
 from storage.leases import Lease
 from storage.measurements import add_judgements
-from storage.records import Judgement
+from storage.records import Alert, AlertStatus, Judgement
 from storage.recounts import recounts
 from storage.settings import RetentionSettings
 from storage.summaries import sum_between
@@ -185,7 +185,7 @@ class Judge:
         firing = open_alerts(write.connection, model=model, version=version)
         rendered = [
             channel.render(notice)
-            for notice in group(decision.news, firing, at=now)
+            for notice in [_notice(decision, firing, now)]
             for channel in self._channels
         ]
         return [
@@ -205,3 +205,24 @@ def due_before(clock: ModelClock, lateness: timedelta, now: datetime, quiet: tim
     """Windows that ended by then are due."""
     by_events = clock.newest_at - lateness
     return max(by_events, now - lateness) if now - clock.counted_at >= quiet else by_events
+
+
+def _notice(decision: Decision, firing: Sequence[Alert], at: datetime) -> Notice:
+    fired = tuple(each.alert for each in decision.news if each.reason is Reason.FIRED)
+    resolved = tuple(each.alert for each in decision.news if each.reason is not Reason.FIRED)
+    told = {alert.fingerprint for alert in (*fired, *resolved)}
+    scope = (fired or resolved)[0].scope
+    labels = {"model": scope.model, "version": scope.version}
+    return Notice(
+        id=f"{episode((*fired, *resolved)[0])}.{len(fired)}.{len(resolved)}.{at:%Y%m%dT%H%M%S}",
+        thread=episode((*fired, *resolved)[0]),
+        stem=stem(labels, fired or resolved),
+        group=labels,
+        reason=NoticeReason.CHANGED,
+        at=at,
+        fired=fired,
+        standing=tuple(
+            each for each in firing if each.fingerprint not in told and each.status is AlertStatus.FIRING
+        ),
+        resolved=resolved,
+    )

@@ -31,6 +31,11 @@ class Channel(Protocol):
         """Whom it reaches, such as `ops@example.org`."""
         ...
 
+    @property
+    def per_hour(self) -> int | None:
+        """Messages that it may bring its recipient in an hour; None: any number."""
+        ...
+
     def render(self, notice: Notice) -> Message:
         """What will be sent, to the last byte. Pure."""
         ...

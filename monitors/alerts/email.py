@@ -23,8 +23,6 @@ from monitors.alerts.words import plain
 from monitors.errors import ChannelError
 from monitors.settings import AlertSettings, EmailSettings, Security
 
-REFERENCES = 10
-"""Episodes that one mail points back to, at most."""
 _POLICY = SMTP.clone(
     max_line_length=250
 )  # ids stay on the line of their header: some readers lose folded ones
@@ -52,20 +50,23 @@ class EmailChannel:
     def name(self) -> str:
         return "email"
 
+    @property
+    def per_hour(self) -> int | None:
+        return self.settings.per_hour
+
     def render(self, notice: Notice) -> Message:
         """The mail. Its Message-ID is fixed here, so that a repetition is seen as one."""
         domain = self.settings.sender.rpartition("@")[2]
         own = hashlib.sha256(f"{notice.id}\n{self.recipient}".encode()).hexdigest()[:32]
         message_id = f"<notice-{own}@{domain}>"
-        roots = [f"<alert-{episode}@{domain}>" for episode in notice.episodes[:REFERENCES]]
+        root = f"<alert-{notice.thread}@{domain}>"
         mail = EmailMessage(policy=_POLICY)
         mail["Subject"] = plain(notice.subject, 200)
         mail["From"] = self.settings.sender
         mail["To"] = self.recipient
         mail["Date"] = format_datetime(notice.at)
         mail["Message-ID"] = message_id
-        mail["In-Reply-To"] = roots[0]
-        mail["References"] = " ".join(roots)
+        mail["In-Reply-To"] = mail["References"] = root
         mail["List-Id"] = f"inferwatch alerts <alerts.inferwatch.{domain}>"
         mail["List-Unsubscribe"] = f"<mailto:{self.settings.sender}?subject=unsubscribe>"
         mail["Auto-Submitted"] = "auto-generated"

@@ -1,61 +1,108 @@
-"""Which alerts share a notice: those of one model version that changed in one look."""
+"""What one message says: the alerts of one group, and why a person hears of them now."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
-from monitors.alerts.rules import News, Reason
 from monitors.alerts.words import plain
-from storage.records import ALL, Alert, AlertStatus
+from storage.records import ALL, Alert, Bounds
 
 SHOWN = 5
 """Columns that a subject names, before it says how many more."""
 
 
+class NoticeReason(StrEnum):
+    """Why a group of alerts is told of now, or is not."""
+
+    FIRST = "first"  # told: the first that people hear of this episode of the group
+    CHANGED = "changed"  # told: members fired or resolved, and some fire
+    REPEAT = "repeat"  # told: nothing changed for so long that a person may have forgotten
+    RESOLVED = "resolved"  # told: none fires any more
+    PASSED = "passed"  # told: fired and over before anybody was told
+    DIGEST = "digest"  # told: what one recipient was spared, in one message
+    WAITING = "waiting"  # more may come with it: the wait of the group is not over
+    TOO_SOON = "too_soon"  # changed, but the last notice is too young
+    UNCHANGED = "unchanged"  # told, and the same since
+    SILENCED = "silenced"  # a person asked not to hear of it
+    MUTED = "muted"  # it is the hour of a mute time
+    INHIBITED = "inhibited"  # another alert explains it
+    ACKNOWLEDGED = "acknowledged"  # a repeat is due, but somebody has seen all of it
+    UNWANTED = "unwanted"  # resolved, and the settings say not to tell of that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the rule of an alert has to say beside its measurement."""
+
+    text: str = ""
+    runbook: str | None = None  # a URL
+    labels: Mapping[str, str] = field(default_factory=dict)  # all of the alert, those of its rule among them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One window in the history of an alert's measurement."""
+
+    at: datetime  # the end of the window
+    value: float | None  # None: unknown
+    low: float | None = None  # of its 95 % interval
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What was measured before and during an alert, oldest first: for a chart."""
+
+    fingerprint: str
+    points: tuple[Point, ...]
+    bounds: Bounds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What one message says: alerts of a model version that fired or resolved, and those that fire still."""
+    """What a channel renders. Of two messages with one id the second is a repetition of the first."""
 
-    model: str
-    version: str
-    news: tuple[News, ...]
-    standing: tuple[Alert, ...]  # fire, and were told of before
+    id: str
+    thread: str  # one name for the group's episode, from its first notice until all of it is over
+    stem: str  # what the subject says after its first word: the same in every notice of a thread
+    group: Mapping[str, str]  # the labels that its alerts share
+    reason: NoticeReason
     at: datetime
+    fired: tuple[Alert, ...] = ()  # nobody was told of them yet
+    standing: tuple[Alert, ...] = ()  # fire, and were told of before
+    resolved: tuple[Alert, ...] = ()  # over; `passed` ones too
+    about: Mapping[str, Words] = field(default_factory=dict)  # by fingerprint
+    histories: tuple[History, ...] = ()  # of some of its alerts, the most important first
+    held: tuple[str, ...] = ()  # in a digest: the subjects of what was held back
 
     @property
-    def id(self) -> str:
-        """The same for the same news, however often it is rendered."""
-        named = [self.model, self.version, self.at.isoformat()]
-        for each in self.news:
-            named += [each.alert.fingerprint, each.alert.starts_at.isoformat(), each.reason]
-        return hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
-
-    @property
-    def fired(self) -> tuple[Alert, ...]:
-        return tuple(each.alert for each in self.news if each.reason is Reason.FIRED)
-
-    @property
-    def resolved(self) -> tuple[Alert, ...]:
-        return tuple(each.alert for each in self.news if each.reason is not Reason.FIRED)
+    def alerts(self) -> tuple[Alert, ...]:
+        """All members, the news first."""
+        return (*self.fired, *self.resolved, *self.standing)
 
     @property
     def replay(self) -> bool:
-        return any(each.alert.replay for each in self.news)
-
-    @property
-    def episodes(self) -> tuple[str, ...]:
-        """Names of the episodes it speaks of: messages about the same ones belong together."""
-        return tuple(episode(each.alert) for each in self.news)
+        """Whether it comes from the past, sent again."""
+        return any(alert.replay for alert in self.alerts)
 
     @property
     def subject(self) -> str:
-        """`[FIRING:2] car-loan 1: drift in car_value`. In an episode only the word in front changes."""
-        word = f"FIRING:{len(self.fired)}" if self.fired else "RESOLVED"
-        alerts = self.fired or self.resolved
-        return f"[{word}] {plain(self.model)} {plain(self.version)}: {'; '.join(_stems(alerts))}"
+        """`[FIRING:2] churn 12: drift in age, plan`. In a thread only the word in front changes."""
+        firing = len(self.fired) + len(self.standing)
+        if self.reason is NoticeReason.DIGEST:
+            word = f"DIGEST:{len(self.held)}"
+        else:
+            word = f"FIRING:{firing}" if firing else "RESOLVED"
+        return f"[{word}] {self.stem}"
+
+
+def stem(group: Mapping[str, str], alerts: Sequence[Alert]) -> str:
+    """What is wrong, where, in few words: `churn 12: drift in age, plan`."""
+    where = " ".join(plain(value, 60) for value in group.values() if value) or "inferwatch"
+    return f"{where}: {'; '.join(_stems(sorted(alerts, key=place)))}"
 
 
 def episode(alert: Alert) -> str:
@@ -63,43 +110,13 @@ def episode(alert: Alert) -> str:
     return f"{alert.fingerprint}.{alert.starts_at:%Y%m%dT%H%M%S}"
 
 
-def group(news: Iterable[News], firing: Iterable[Alert], *, at: datetime) -> list[Notice]:
-    """One notice for each model version that has news. `firing` are all alerts that fire after this look."""
-    by_model: dict[tuple[str, str], list[News]] = {}
-    for each in news:
-        by_model.setdefault((each.alert.scope.model, each.alert.scope.version), []).append(each)
-    standing = list(firing)
-    return [
-        Notice(
-            model=model, version=version, news=_sorted(members), at=at, standing=_others(standing, members)
-        )
-        for (model, version), members in sorted(by_model.items())
-    ]
-
-
-def _sorted(members: Iterable[News]) -> tuple[News, ...]:
-    return tuple(sorted(members, key=lambda each: (_place(each.alert), each.alert.starts_at)))
-
-
-def _others(firing: Sequence[Alert], members: Sequence[News]) -> tuple[Alert, ...]:
-    told = {each.alert.fingerprint for each in members}
-    scope = members[0].alert.scope
-    others = [
-        alert
-        for alert in firing
-        if alert.fingerprint not in told
-        and alert.status is AlertStatus.FIRING
-        and (alert.scope.model, alert.scope.version) == (scope.model, scope.version)
-    ]
-    return tuple(sorted(others, key=_place))
-
-
-def _place(alert: Alert) -> tuple[str, str, str, str, str]:
+def place(alert: Alert) -> tuple[str, str, str, str, str]:
+    """The order in which alerts are listed."""
     return alert.rule, alert.scope.slice, alert.column or "", alert.metric, alert.scope.arm
 
 
-def _stems(alerts: Sequence[Alert]) -> list[str]:
-    """What is wrong, rule by rule, in few words."""
+def _stems(alerts: Iterable[Alert]) -> list[str]:
+    """What is wrong, rule by rule."""
     by_rule: dict[str, list[str]] = {}
     for alert in alerts:
         where = plain(alert.column if alert.column is not None else alert.metric, 60)
@@ -108,7 +125,7 @@ def _stems(alerts: Sequence[Alert]) -> list[str]:
         places = by_rule.setdefault(alert.rule, [])
         if where not in places:
             places.append(where)
-    return [f"{rule} in {_listed(places)}" for rule, places in by_rule.items()]
+    return [f"{plain(rule, 60)} in {_listed(places)}" for rule, places in by_rule.items()]
 
 
 def _listed(places: Sequence[str]) -> str:

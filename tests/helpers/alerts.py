@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from monitors.alerts.groups import Notice, group
-from monitors.alerts.rules import News, Reason
+from monitors.alerts.groups import Notice, NoticeReason, Words, episode, place, stem
 from storage.records import Alert, AlertStatus, Arm, Scope, Severity
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -40,10 +39,21 @@ def an_alert(
 
 
 def a_notice(*alerts: Alert, standing: tuple[Alert, ...] = ()) -> Notice:
-    """One notice of one model: firing alerts fired just now, resolved ones resolved just now."""
-    news = [
-        News(alert=alert, reason=Reason.FIRED if alert.status is AlertStatus.FIRING else Reason.RESOLVED)
-        for alert in alerts or (an_alert(),)
-    ]
-    (notice,) = group(news, standing, at=AT)
-    return notice
+    """One notice of one group: firing alerts fired just now, resolved ones resolved just now."""
+    members = sorted(alerts or (an_alert(),), key=place)
+    labels = {"model": members[0].scope.model, "version": members[0].scope.version}
+    fired = tuple(each for each in members if each.status is AlertStatus.FIRING)
+    resolved = tuple(each for each in members if each.status is AlertStatus.RESOLVED)
+    named = "\n".join(f"{episode(each)} {each.status}" for each in members)
+    return Notice(
+        id=hashlib.sha256(named.encode()).hexdigest()[:32],
+        thread=episode(members[0]),
+        stem=stem(labels, members),
+        group=labels,
+        reason=NoticeReason.CHANGED if fired else NoticeReason.RESOLVED,
+        at=AT,
+        fired=fired,
+        standing=standing,
+        resolved=resolved,
+        about={each.fingerprint: Words(labels={**labels, "rule": each.rule}) for each in members},
+    )

@@ -1,11 +1,12 @@
-"""Which alerts share a notice, and what its subject says."""
+"""What the subject of a notice says."""
 
 from __future__ import annotations
 
-from monitors.alerts.groups import group
-from monitors.alerts.rules import News, Reason
+from dataclasses import replace
+
+from monitors.alerts.groups import NoticeReason, stem
 from storage.records import AlertStatus
-from tests.helpers.alerts import AT, a_notice, an_alert
+from tests.helpers.alerts import a_notice, an_alert
 
 
 def test_a_subject_names_the_model_and_its_columns() -> None:
@@ -22,7 +23,7 @@ def test_only_the_word_in_front_changes_when_an_episode_ends() -> None:
 
     assert over.subject == "[RESOLVED] churn 12: drift in age, plan"
     assert over.subject.partition("] ")[2] == fired.subject.partition("] ")[2]
-    assert over.episodes == fired.episodes
+    assert over.thread == fired.thread
 
 
 def test_a_subject_says_how_many_more_columns_there_are() -> None:
@@ -43,23 +44,18 @@ def test_a_line_break_in_a_slice_does_not_reach_the_subject() -> None:
     assert notice.subject == "[FIRING:1] churn 12: drift in age (country=D Bcc: all@example.org)"
 
 
-def test_each_model_version_has_a_notice_of_its_own() -> None:
-    news = [News(alert=an_alert(model=model), reason=Reason.FIRED) for model in ("b", "a", "b")]
+def test_alerts_that_fire_still_are_counted_too() -> None:
+    notice = a_notice(an_alert("age"), standing=(an_alert("plan"),))
 
-    notices = group(news, [], at=AT)
-
-    assert [(notice.model, len(notice.news)) for notice in notices] == [("a", 1), ("b", 2)]
+    assert notice.subject == "[FIRING:2] churn 12: drift in age"
 
 
-def test_alerts_that_fire_still_are_listed_but_not_counted_as_news() -> None:
-    notice = a_notice(an_alert("age"), standing=(an_alert("age"), an_alert("plan"), an_alert("x", model="b")))
+def test_a_digest_says_how_much_was_held_back() -> None:
+    notice = replace(a_notice(), reason=NoticeReason.DIGEST, held=("a", "b", "c"), stem="3 more notices")
 
-    assert [alert.column for alert in notice.standing] == ["plan"]
-    assert notice.subject == "[FIRING:1] churn 12: drift in age"
+    assert notice.subject == "[DIGEST:3] 3 more notices"
 
 
-def test_the_same_news_has_the_same_id_in_any_order() -> None:
-    one = a_notice(an_alert("age"), an_alert("plan"))
-    other = a_notice(an_alert("plan"), an_alert("age"))
-
-    assert one.id == other.id
+def test_a_group_without_labels_has_a_subject_all_the_same() -> None:
+    assert stem({}, [an_alert("age")]) == "inferwatch: drift in age"
+    assert stem({"model": "", "version": ""}, [an_alert("age")]) == "inferwatch: drift in age"
