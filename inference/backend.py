@@ -19,6 +19,7 @@ from inference.manifest import Manifest, ModelSpec
 BACKENDS: dict[str, str] = {
     "torch": "inference.backends.torch:TorchModel",
     "huggingface": "inference.backends.huggingface:HuggingFaceModel",
+    "ngrams": "inference.backends.ngrams:NgramsModel",
     "echo": "inference.backends.echo:EchoModel",
 }
 

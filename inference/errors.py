@@ -13,7 +13,8 @@ InferenceError
     ├── VersionExistsError   the version is taken by other content
     ├── HashMismatchError    a file changed after it was added
     └── LoadError            the backend cannot load it
-        └── MemoryBudgetError  it would not fit beside what is loaded
+        ├── MemoryBudgetError  it would not fit beside what is loaded
+        └── SelfTestError      it loads, and answers otherwise than when it was made
 """
 
 from __future__ import annotations
@@ -89,3 +90,7 @@ class LoadError(RepositoryError):
 
 class MemoryBudgetError(LoadError):
     """The model would not fit beside what is loaded. Unload another, or raise `engine.memory_bytes`."""
+
+
+class SelfTestError(LoadError):
+    """The model loads and answers its fixed rows otherwise than when it was made. Add it again."""

@@ -1,4 +1,7 @@
-"""Reading a version from disk onto the device: hashes, memory budget, weights. Runs on the loader thread."""
+"""Reading a version from disk onto the device: hashes, memory budget, weights, self-test.
+
+Runs on the loader thread.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from inference.errors import MemoryBudgetError
 from inference.manifest import Manifest
 from inference.repository import Repository
 from inference.settings import EngineSettings
+from inference.warming import self_test
 
 _BUDGET_SHARE = 0.8
 
@@ -22,7 +26,7 @@ class Loading:
         self._budget_bytes = settings.memory_bytes or int(device.memory().free_bytes * _BUDGET_SHARE)
 
     def read(self, manifest: Manifest, held_bytes: int) -> Model:
-        """The loaded model, not yet warm. Raises `RepositoryError` and leaves nothing behind."""
+        """The loaded model, tested, not yet warm. Raises `RepositoryError` and leaves nothing behind."""
         folder = self._repository.folder(manifest.name, manifest.version)
         self._repository.verify(manifest)
         wanted_bytes = sum((folder / name).stat().st_size for name in manifest.files)
@@ -31,12 +35,13 @@ class Loading:
                 f"it needs about {wanted_bytes} bytes, and {held_bytes} of {self._budget_bytes} are taken; "
                 "unload another model or raise engine.memory_bytes"
             )
-        return backend(manifest.backend).load(
-            Source(
-                manifest=manifest,
-                folder=folder,
-                device=self._device,
-                code=self._settings.code,
-                threads=self._settings.threads,
-            )
+        source = Source(
+            manifest=manifest,
+            folder=folder,
+            device=self._device,
+            code=self._settings.code,
+            threads=self._settings.threads,
         )
+        model = backend(manifest.backend).load(source)
+        self_test(model, source)
+        return model

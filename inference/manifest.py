@@ -3,6 +3,7 @@ makes of it."""
 
 from __future__ import annotations
 
+import difflib
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -149,6 +150,42 @@ class Limits(Section):
     )
 
 
+class Action(StrEnum):
+    """What becomes of a column before an event is kept. The model, and the answer, have it as it is."""
+
+    KEEP = "keep"
+    HASH = "hash"  # keyed: equal values stay equal, so it can be joined and sliced by
+    MASK = "mask"  # that something was there
+    DROP = "drop"
+
+
+class Detector(StrEnum):
+    """Personal data that has a form by which free text can be searched for it."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    CARD = "card"
+    IBAN = "iban"
+    IP = "ip"
+
+
+class Privacy(Section):
+    """What is never kept as it came."""
+
+    columns: dict[str, Action] = Field(
+        default_factory=dict, description="inputs and outputs by name; holds for tags of that name too"
+    )
+    tags: dict[str, Action] = Field(default_factory=dict, description="tags by name")
+    detect: tuple[Detector, ...] | None = Field(
+        default=None, description="looked for in kept texts; without it, what gateway.detect says"
+    )
+
+    @property
+    def altered(self) -> frozenset[str]:
+        """The inputs and outputs that an event does not hold as the model saw them."""
+        return frozenset(name for name, action in self.columns.items() if action is not Action.KEEP)
+
+
 class TorchPart(Section):
     """The operator's own `torch.nn.Module`, found by name, with weights from a safetensors file."""
 
@@ -163,6 +200,21 @@ class HuggingFacePart(Section):
     folder: str = "."
 
 
+class NgramsPart(Section):
+    """A linear classifier of hashed n-grams: its weights, and the lengths of the n-grams, from and to."""
+
+    weights: str = "model.safetensors"
+    words: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=3)]] = (1, 2)
+    characters: tuple[Annotated[int, Field(ge=3)], Annotated[int, Field(le=8)]] = (3, 5)
+
+    @field_validator("words", "characters")
+    @classmethod
+    def _rises(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if value[0] > value[1]:
+            raise ValueError(f"the shortest comes first: [{value[1]}, {value[0]}]")
+        return value
+
+
 class ModelSpec(Section):
     """The whole of `model.yaml`."""
 
@@ -172,6 +224,7 @@ class ModelSpec(Section):
     backend: str
     torch: TorchPart | None = None
     huggingface: HuggingFacePart | None = None
+    ngrams: NgramsPart | None = None
     inputs: tuple[Input, ...] = Field(min_length=1)
     outputs: Outputs = Outputs()
     label: str | None = Field(
@@ -180,7 +233,13 @@ class ModelSpec(Section):
     slices: tuple[str, ...] = Field(
         default=(), description="input columns or tags whose groups are watched apart"
     )
+    protected: tuple[str | tuple[str, ...], ...] = Field(
+        default=(),
+        description="input columns or tags whose groups must be treated alike: bias compares them (two classes); "
+        "a list stands for its intersections, as in [race, sex, [race, sex]]",
+    )
     window: Windows = Windows()
+    privacy: Privacy = Privacy()
     limits: Limits = Limits()
     description: str = ""
 
@@ -199,7 +258,55 @@ class ModelSpec(Section):
             raise ValueError(f"an input may not be called like an output: {sorted(clash)}")
         if self.task is Task.CLASSIFICATION and len(self.outputs.classes) < 2:
             raise ValueError("outputs.classes must name two classes or more")
+        self._protected_fits()
+        self._privacy_fits(names)
         return self
+
+    def _protected_fits(self) -> None:
+        if self.protected and not self.binary:
+            raise ValueError("protected: groups are compared where there are two classes; use slices here")
+        for entry, names in zip(self.protected, self.groupings, strict=True):
+            if not isinstance(entry, str) and len(names) < 2:
+                raise ValueError("protected: an intersection has two names or more, such as [race, sex]")
+            if len(set(names)) < len(names):
+                raise ValueError(f"protected: {list(names)} holds a name twice")
+            bad = [name for name in names if not name or set(name) & set("=&|")]
+            if bad:
+                raise ValueError(f"protected: '{bad[0]}' must have a character, and none of '=', '&' and '|'")
+        if len({frozenset(names) for names in self.groupings}) < len(self.protected):
+            raise ValueError("protected: the same names stand there twice")
+
+    def _privacy_fits(self, names: list[str]) -> None:
+        known = [*names, *self.output_names]
+        for name, action in self.privacy.columns.items():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                advice = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known[:20])}"
+                raise ValueError(
+                    f"privacy.columns: '{name}' is no input or output; {advice} "
+                    "(a tag belongs in privacy.tags)"
+                )
+            judged = self.task not in (Task.GENERATION, Task.EMBEDDING) and name in self.output_names
+            if judged and action is not Action.KEEP:
+                raise ValueError(
+                    f"privacy.columns: output '{name}' must be kept: drift, accuracy and bias need it"
+                )
+        for name in self.group_names:
+            action = self.privacy.tags.get(name, self.privacy.columns.get(name, Action.KEEP))
+            if action in (Action.MASK, Action.DROP):
+                raise ValueError(
+                    f"privacy: '{name}' is in slices or protected, so '{action}' would leave no groups; hash it"
+                )
+
+    @property
+    def groupings(self) -> tuple[tuple[str, ...], ...]:
+        """What is protected: each entry by its one name, or by those of an intersection."""
+        return tuple((entry,) if isinstance(entry, str) else entry for entry in self.protected)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Every input or tag whose groups are told apart, by slices or as protected."""
+        return tuple(dict.fromkeys([*self.slices, *(name for names in self.groupings for name in names)]))
 
     @property
     def output_names(self) -> tuple[str, ...]:

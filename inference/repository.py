@@ -29,7 +29,8 @@ from inference.errors import (
 )
 from inference.manifest import NAME, Manifest, ModelSpec
 from inference.pickles import CONVERT, pickles
-from inference.warming import warm
+from inference.selftest import SELFTEST
+from inference.warming import self_test, warm
 
 MANIFEST = "manifest.json"
 REFERENCE = "reference.bin"
@@ -50,7 +51,8 @@ class Repository:
         spec = read_spec(folder)
         kind = backend(spec.backend)
         found = _inspected(kind.inspect, spec, folder)
-        hashes = {name: _sha256(_inside(folder, name)) for name in found.files}
+        names = dict.fromkeys([*found.files, *([SELFTEST] if (folder / SELFTEST).exists() else [])])
+        hashes = {name: _sha256(_inside(folder, name)) for name in names}
         manifest = Manifest(
             **found.spec.model_dump(), files=hashes, added_at=(at or datetime.now(UTC)).isoformat()
         )
@@ -69,6 +71,7 @@ class Repository:
             source = Source(manifest=manifest, folder=staged, device=Device(kind="cpu"), code=tuple(code))
             model = kind.load(source)
             warm(model)
+            self_test(model, source)
             model.close()
             staged.rename(place)
         return manifest

@@ -1,11 +1,12 @@
-"""Warm-up: the first forwards, out of the way of requests, and how long a single row takes."""
+"""Warm-up: the first forwards, out of the way of requests, how long a row takes, and the self-test."""
 
 from __future__ import annotations
 
 import time
 
-from inference.backend import Model, Payload
+from inference.backend import Model, Payload, Source
 from inference.errors import InferenceError, LoadError
+from inference.selftest import SelfTest
 
 _REPEATS = 40
 _ENOUGH_S = 0.2
@@ -25,6 +26,13 @@ def warm(model: Model) -> float:
         _run(model, examples[0])
         seconds.append(time.perf_counter() - started)
     return sorted(seconds)[len(seconds) // 4]
+
+
+def self_test(model: Model, source: Source) -> None:
+    """Run the self-test of the folder, where it has one. Raises `SelfTestError`."""
+    selftest = SelfTest.of(source.folder)
+    if selftest is not None:
+        selftest.run(model, source.manifest.outputs.classes)
 
 
 def _run(model: Model, payload: Payload) -> None:

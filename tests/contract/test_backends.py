@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference.backend import BACKENDS, Model, Outputs, Payload, Source, backend
+from inference.bundled import BUNDLED_TOXICITY
 from inference.device import Device
 from inference.errors import InferenceError, InvalidInputError
 from inference.repository import Repository
@@ -37,6 +38,9 @@ CASES = {
         },
     ),
     "huggingface": Case(bert_folder, lambda n: {"text": [" ".join(WORDS[n % 7 : n % 7 + 1 + 3 * n])]}),
+    "ngrams": Case(
+        lambda _: BUNDLED_TOXICITY, lambda n: {"text": [" ".join(WORDS[n % 7 : n % 7 + 1 + 3 * n])]}
+    ),
     "echo": Case(echo_folder, lambda n: {"a": [n / 10], "b": [1 - n]}),
 }
 N = 12
@@ -117,7 +121,8 @@ def test_outputs_are_the_columns_that_the_manifest_promises(name: str, model: Mo
     (outputs, *_) = answered(model, prepared(name, model))
 
     assert isinstance(outputs, dict)
-    assert list(outputs) == ["class", "score"]
+    several = ["probabilities"] if name == "ngrams" else []
+    assert list(outputs) == ["class", "score", *several]
     assert isinstance(outputs["class"][0], str)
     assert isinstance(outputs["score"][0], float)
 

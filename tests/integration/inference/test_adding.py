@@ -128,7 +128,7 @@ def test_a_link_out_of_the_folder_is_refused(repository: Repository, tmp_path: P
     [
         (
             {"backend": "tensorflow"},
-            "backend 'tensorflow' does not exist; there are torch, huggingface, echo",
+            "backend 'tensorflow' does not exist; there are torch, huggingface, ngrams, echo",
         ),
         ({"task": "clasification"}, "task: Input should be"),
         ({"thresold": 0.4}, "thresold: Extra inputs are not permitted"),

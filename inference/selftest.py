@@ -1,0 +1,123 @@
+"""The self-test of a model folder: rows with their answers, as they were when the model was made.
+
+A folder that holds a `selftest.json` is served only while the model answers those rows as it says. It finds
+what loads without an error and is wrong all the same: another tokenizer, other weights, a library that reads
+them in another way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from inference.backend import Model, Outputs
+from inference.errors import InferenceError, SelfTestError
+from inference.manifest import Section
+
+SELFTEST = "selftest.json"
+_PAIRS_IN_ORDER = 0.9  # random weights order half of the pairs
+_SAME = 1e-9
+
+
+class Order(Section):
+    """Rows of which one group must outscore the other in one class."""
+
+    class_name: str
+    higher: tuple[int, ...] = Field(min_length=1)
+    lower: tuple[int, ...] = Field(min_length=1)
+
+
+class SelfTest(Section):
+    """What `selftest.json` holds. The rows differ from each other, so their answers must differ too."""
+
+    inputs: dict[str, list[Any]]
+    outputs: dict[str, list[float] | list[list[float]]] = Field(
+        description="columns of numbers, such as score or probabilities"
+    )
+    tolerance: float = 1e-5
+    order: Order | None = Field(default=None, description="needs probabilities among the outputs")
+
+    @classmethod
+    def of(cls, folder: Path) -> SelfTest | None:
+        """The self-test of a folder, if it has one. Raises `SelfTestError` for one that cannot be read."""
+        path = folder / SELFTEST
+        if not path.exists():
+            return None
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as exc:
+            first = exc.errors(include_url=False, include_input=False)[0]
+            raise SelfTestError(f"{SELFTEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+
+    def run(self, model: Model, classes: tuple[str, ...]) -> None:
+        """Raises `SelfTestError` where the model answers otherwise than it did."""
+        answers = _answers(model, self.inputs)
+        for name, expected in self.outputs.items():
+            if name not in answers:
+                raise SelfTestError(f"self-test: the model has no output '{name}', only {', '.join(answers)}")
+            self._compare(name, np.array(answers[name]), np.array(expected))
+        if self.order is not None:
+            probabilities = np.array(answers["probabilities"], dtype=np.float64)
+            _in_order(probabilities[:, classes.index(self.order.class_name)], self.order)
+
+    def _compare(self, name: str, answered: NDArray[Any], expected: NDArray[Any]) -> None:
+        if answered.shape != expected.shape:
+            raise SelfTestError(
+                f"self-test: '{name}' has the shape {list(answered.shape)}, not {list(expected.shape)}"
+            )
+        same = _first_same(answered)
+        if same is not None:
+            raise SelfTestError(
+                f"self-test: rows {same[0]} and {same[1]} differ and are answered alike; "
+                "the model does not see the difference (for texts: is this its tokenizer?)"
+            )
+        apart = np.abs(answered - expected).reshape(len(expected), -1).max(axis=1)
+        worst = int(apart.argmax())
+        if not apart[worst] <= self.tolerance:
+            raise SelfTestError(
+                f"self-test: '{name}' of row {worst} is {apart[worst]:.2g} away from what it was when the "
+                f"model was made, and {self.tolerance:g} is allowed; add the model again from its source"
+            )
+
+
+def _answers(model: Model, inputs: dict[str, list[Any]]) -> Outputs:
+    rows = len(next(iter(inputs.values())))
+    try:
+        (payload,) = model.prepare([model.check(inputs, rows)])
+        answers: Outputs = {}
+        for part in model.parts(payload):
+            outcome = model.split(model.forward(model.collate([part])), [part])[0]
+            if isinstance(outcome, InferenceError):
+                raise outcome
+            for name, values in outcome.items():
+                column = answers.setdefault(name, [None] * rows)
+                for place, value in zip(part.places or range(rows), values, strict=True):
+                    column[place] = value
+    except InferenceError as exc:
+        raise SelfTestError(f"self-test: the model does not answer: {exc}") from exc
+    except Exception as exc:  # a backend's fault; whoever loads the model learns what it raised
+        raise SelfTestError(f"self-test: the model does not answer: {type(exc).__name__}: {exc}") from exc
+    return answers
+
+
+def _first_same(answered: NDArray[Any]) -> tuple[int, int] | None:
+    rows = answered.reshape(len(answered), -1)
+    for place in range(1, len(rows)):
+        alike = np.flatnonzero((np.abs(rows[:place] - rows[place]) <= _SAME).all(axis=1))
+        if len(alike):
+            return int(alike[0]), place
+    return None
+
+
+def _in_order(scores: NDArray[np.float64], order: Order) -> None:
+    higher, lower = scores[list(order.higher)], scores[list(order.lower)]
+    share = float((higher[:, None] > lower[None, :]).mean())
+    if share < _PAIRS_IN_ORDER:
+        raise SelfTestError(
+            f"self-test: '{order.class_name}' puts {share:.0%} of the pairs in order, and "
+            f"{_PAIRS_IN_ORDER:.0%} are wanted; these are not the weights of such a model"
+        )
