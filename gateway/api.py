@@ -22,6 +22,7 @@ from gateway.documents import ERROR, RESPONSES, Document, json_schema
 from gateway.errors import RefusedError
 from gateway.front import KEY
 from gateway.labels import Labels, LabelsAnswer, LabelsBody
+from gateway.redaction import Redactions
 from inference.engine import Engine
 from storage import reading
 from storage.accounts import Accounting, ProducerAccount, producer_accounts
@@ -61,7 +62,7 @@ def labels_routes(labels: Labels) -> APIRouter:
     return router
 
 
-def question_routes(database: Database) -> APIRouter:
+def question_routes(database: Database, redactions: Redactions) -> APIRouter:
     """Measurements, alerts and single events, as they are in SQL."""
     router = APIRouter(tags=["questions"])
 
@@ -103,7 +104,7 @@ def question_routes(database: Database) -> APIRouter:
 
     def event(request: Request, id: Annotated[str, Path(max_length=256)]) -> Response:
         """One event in full: by its id (`x-request-id`), or by the app's own."""
-        story = _story(database, id, request.scope.get(KEY))
+        story = _story(database, redactions.id(id), request.scope.get(KEY))
         if story is None:
             message = f"no event '{id}' is stored: it is not known, not shipped yet, or past its retention"
             raise RefusedError(404, message, reason="not_found")

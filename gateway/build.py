@@ -24,6 +24,8 @@ from gateway.labels import Labels
 from gateway.logs import set_up_logging
 from gateway.metrics import GatewayCollector, GatewayMetrics, journal_values
 from gateway.models_routes import model_routes, server_routes, unready, v1_routes
+from gateway.privacy_key import PrivacyKey
+from gateway.redaction import Redaction, Redactions
 from gateway.server import check_exposure, make_server, spare_collector
 from gateway.settings import Settings
 from gateway.supervisor import Child, Supervisor, check_ports
@@ -60,6 +62,11 @@ def gateway(
     metrics = GatewayMetrics()
     capture = JournalCapture(journal, settings.journal.policy) if settings.gateway.capture else NoCapture()
 
+    redactions = Redactions(
+        default=settings.gateway.detect, manifests=engine.manifests,
+        key=PrivacyKey(settings.gateway.privacy_key_file), metrics=metrics,
+    )  # fmt: skip
+
     waiting: set[asyncio.Task[None]] = set()
 
     async def start() -> None:
@@ -88,11 +95,11 @@ def gateway(
     app.include_router(server_routes(engine, not_ready))
     app.include_router(model_routes(engine))
     app.include_router(v1_routes(engine))
-    app.include_router(labels_routes(Labels(journal, metrics, clock)))
-    app.include_router(question_routes(database))
+    app.include_router(labels_routes(Labels(journal, metrics, redactions, clock)))
+    app.include_router(question_routes(database, redactions))
     app.include_router(state_routes(database, engine, journal))
     hot = HotRoutes(
-        engine=engine, keys=keys, recorder=Recorder(capture, metrics), clock=clock,
+        engine=engine, keys=keys, recorder=Recorder(capture, metrics), redactions=redactions, clock=clock,
         max_body_bytes=settings.gateway.max_body_bytes,
     )  # fmt: skip
     front = Front(
@@ -157,6 +164,7 @@ def set_reference_of(settings: Settings, model: str, version: str | None, file: 
         names = ", ".join(sorted({name for name, _ in repository.places()})) or "none"
         raise UnknownModelError(f"model '{model}' is not in the repository; there are {names}")
     manifest = repository.manifest(model, version or versions[-1])
+    redaction = Redaction(manifest, settings.gateway.detect, PrivacyKey(settings.gateway.privacy_key_file))
     return set_reference(
-        file, manifest, repository, lambda: Engine(repository, settings.engine, clock=utc_now)
+        file, manifest, repository, redaction, lambda: Engine(repository, settings.engine, clock=utc_now)
     )

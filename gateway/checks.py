@@ -10,6 +10,8 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.keys import KeyFile
+from gateway.privacy_key import PrivacyKey
+from gateway.redaction import Redaction, described
 from gateway.server import check_exposure, loop_name
 from gateway.settings import Settings
 from gateway.supervisor import port_problem
@@ -39,6 +41,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         ("server", _server),
         ("keys", _keys),
         ("models", _models),
+        ("privacy", _privacy),
         ("journal", _journal),
         ("database", _database),
         ("mail", _mail),
@@ -95,6 +98,18 @@ def _models(settings: Settings) -> str:
     if not manifests:
         raise _WrongError(f"none in {settings.engine.repository}: run `inferwatch models add FOLDER`")
     return ", ".join(f"{manifest.name} {manifest.version}" for manifest in manifests)
+
+
+def _privacy(settings: Settings) -> str:
+    """What becomes of each model's columns before they are kept."""
+    repository = Repository(settings.engine.repository)
+    newest = {manifest.name: manifest for manifest in repository.manifests()}
+    told = [f"{name}: {described(manifest, settings.gateway.detect)}" for name, manifest in newest.items()]
+    key = PrivacyKey(settings.gateway.privacy_key_file)
+    if any(Redaction(manifest, settings.gateway.detect, key) for manifest in newest.values()):
+        key.hash("")  # made, or read, as the gateway would
+        told.append(f"hashes are keyed with {key.path}")
+    return "; ".join(told) or "no model yet"
 
 
 def _journal(settings: Settings) -> str:

@@ -4,6 +4,7 @@ GatewayError
 ├── RefusedError          a request that gets an error for an answer; knows its HTTP status and outcome
 ├── SettingsError         inferwatch.yaml is wrong; one line for each problem
 ├── KeyFileError          the file of API keys cannot be read or written
+├── PrivacyKeyError       the key of hashed values cannot be read or made
 ├── StartError            a process cannot start: a port is taken, a setting is unsafe
 └── ReplayError           a file cannot be replayed
 """
@@ -39,6 +40,10 @@ class SettingsError(GatewayError):
 
 class KeyFileError(GatewayError):
     """The file of API keys cannot be used. Restore it, or remove it and create the keys anew."""
+
+
+class PrivacyKeyError(GatewayError):
+    """The key of hashed values cannot be used. Restore its file: with another key equal values differ."""
 
 
 class StartError(GatewayError):

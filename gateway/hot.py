@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -24,6 +25,7 @@ from gateway.capture import Recorder
 from gateway.errors import ClientLeftError, RefusedError, invalid, refusal_of
 from gateway.keys import Keys, Right
 from gateway.question import Question, header_tags, read_tags
+from gateway.redaction import Redactions
 from gateway.signature import Signature
 from gateway.watch import Watch
 from inference.engine import Engine
@@ -81,17 +83,19 @@ def route_of(path: str) -> Route | None:
 class HotRoutes:
     """Answers inference requests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a request's way
         self,
         *,
         engine: Engine,
         keys: Keys,
         recorder: Recorder,
+        redactions: Redactions,
         clock: Callable[[], datetime],
         max_body_bytes: int,
     ) -> None:
         self._engine, self._keys, self._recorder = engine, keys, recorder
         self._metrics = recorder.metrics
+        self._redactions = redactions
         self._clock = clock
         self._max_body_bytes = max_body_bytes
         self._signatures: dict[tuple[str, str], Signature] = {}
@@ -194,7 +198,7 @@ class HotRoutes:
         reason: str | None = None,
     ) -> InferenceEvent:
         question, signature = request.question, request.signature
-        return InferenceEvent(
+        event = InferenceEvent(
             at=request.at if question is None or question.at is None else question.at,
             outcome=outcome,
             protocol=request.route.protocol.name,
@@ -215,6 +219,7 @@ class HotRoutes:
             traceparent=_traceparent(request.headers),
             replay=question is not None and question.at is not None,
         )
+        return event if signature is None else self._redactions.event(event, signature.manifest)
 
     def _question(self, question: Question, request: _Request) -> Question:
         """The question with the tags that came as headers."""
@@ -312,5 +317,9 @@ def _fault() -> RefusedError:
 
 
 def _traceparent(headers: Headers) -> str | None:
+    """As W3C writes it; what is not of that form could be anything, and is not kept."""
     given = headers.get(b"traceparent")
-    return None if given is None or len(given) > 100 else given.decode("latin-1")
+    return None if given is None or not _TRACEPARENT.fullmatch(given) else given.decode("ascii")
+
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

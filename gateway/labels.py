@@ -12,6 +12,7 @@ import msgspec
 from gateway.errors import RefusedError
 from gateway.metrics import GatewayMetrics
 from gateway.question import MAX_ID_CHARACTERS, read_at, read_id
+from gateway.redaction import Redactions
 from storage.errors import JournalError
 from storage.records import EventId, LabelEvent
 
@@ -61,8 +62,15 @@ class LabelJournal(Protocol):
 class Labels:
     """Takes labels in."""
 
-    def __init__(self, journal: LabelJournal, metrics: GatewayMetrics, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        journal: LabelJournal,
+        metrics: GatewayMetrics,
+        redactions: Redactions,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._journal, self._metrics, self._clock = journal, metrics, clock
+        self._redactions = redactions
 
     def add(self, body: LabelsBody, key: str | None) -> LabelsAnswer:
         """Append those that are well; say of the others what is wrong."""
@@ -70,7 +78,7 @@ class Labels:
         events, problems = [], []
         for index, label in enumerate(body.labels):
             try:
-                events.append(_event(label, now, key))
+                events.append(self._event(label, now, key))
             except RefusedError as exc:
                 problems.append(LabelProblem(index=index, error=exc.message))
         if events:
@@ -89,21 +97,20 @@ class Labels:
             ) from exc
         self._metrics.labels += len(events)
 
-
-def _event(label: Label, now: datetime, key: str | None) -> LabelEvent:
-    value = label.label
-    if isinstance(value, str) and len(value) > MAX_LABEL_CHARACTERS:
-        raise RefusedError(
-            400, f"label: up to {MAX_LABEL_CHARACTERS} characters are wanted", reason="invalid_label"
+    def _event(self, label: Label, now: datetime, key: str | None) -> LabelEvent:
+        value = label.label
+        if isinstance(value, str) and len(value) > MAX_LABEL_CHARACTERS:
+            raise RefusedError(
+                400, f"label: up to {MAX_LABEL_CHARACTERS} characters are wanted", reason="invalid_label"
+            )
+        if isinstance(value, float) and not isfinite(value):
+            raise RefusedError(400, "label: a finite number is wanted", reason="invalid_label")
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            raise RefusedError(400, "label: the integer is beyond 64 bits", reason="invalid_label")
+        return LabelEvent(
+            event=self._redactions.id(read_id(label.id, "id") or ""),
+            row=label.row,
+            value=self._redactions.label(value),
+            at=read_at(label.at, "at") or now,
+            key=key,
         )
-    if isinstance(value, float) and not isfinite(value):
-        raise RefusedError(400, "label: a finite number is wanted", reason="invalid_label")
-    if type(value) is int and not -(2**63) <= value < 2**63:
-        raise RefusedError(400, "label: the integer is beyond 64 bits", reason="invalid_label")
-    return LabelEvent(
-        event=read_id(label.id, "id") or "",
-        row=label.row,
-        value=value,
-        at=read_at(label.at, "at") or now,
-        key=key,
-    )

@@ -63,6 +63,7 @@ class GatewayMetrics:
         self.in_flight: set[object] = set()
         self.refused = 0  # not even an event: the journal was full
         self.labels = 0
+        self.redactions_failed = 0  # events that were kept without anything that was sent
         self.loop_lag_s = 0.0
         self._traffic: dict[tuple[str, str, str, str, str], _Traffic] = {}
 
@@ -109,6 +110,11 @@ class GatewayMetrics:
         yield _gauge("loop_lag_seconds", "How late the event loop was when last looked at", self.loop_lag_s)
         yield _counter("events_refused", "Requests refused because the journal was full", self.refused)
         yield _counter("labels_received", "Labels taken in", self.labels)
+        yield _counter(
+            "redactions_failed",
+            "Events kept without what was sent, or labels refused",
+            self.redactions_failed,
+        )
 
 
 class GatewayCollector(Collector):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import ReplayError
-from gateway.signature import Signature
+from gateway.redaction import Redaction
+from gateway.signature import Kind, Signature
 from gateway.table import cells, check_columns, read_table
 from inference.engine import Engine
 from inference.errors import InvalidInputError
@@ -41,9 +42,11 @@ class ReferenceSet:
 
 
 def set_reference(
-    file: Path, manifest: Manifest, repository: Repository, engine: Callable[[], Engine]
+    file: Path, manifest: Manifest, repository: Repository, redaction: Redaction, engine: Callable[[], Engine]
 ) -> ReferenceSet:
-    """Read, score where the file lacks the outputs, and write beside the model in one step."""
+    """Read, score where the file lacks the outputs, redact as traffic is, and write beside the model in one
+    step.
+    """
     table = read_table(file)
     signature = Signature.of(manifest)
     check_columns(signature.names, table, file)
@@ -52,6 +55,7 @@ def set_reference(
     refused: list[str] = []
     if scored:
         table, refused = asyncio.run(_scored(table, signature, engine))
+    table = _redacted(table, signature, redaction)
     reference = reference_of(frame_of_table(table, manifest), manifest, file.name, kinds())
     path = repository.reference_path(manifest.name, manifest.version)
     _write(path, reference.to_bytes())
@@ -106,6 +110,29 @@ async def _block(
         served, {name: values[half:] for name, values in columns.items()}, start + half, refused
     )
     return {name: [*values, *second[name]] for name, values in first.items()}
+
+
+def _redacted(table: pd.DataFrame, signature: Signature, redaction: Redaction) -> pd.DataFrame:
+    """The table with its columns, and the tags to slice by, as an event would hold them.
+
+    A dropped column may stay: it is not watched, so nothing of it comes into the reference.
+    """
+    import pandas as pd  # noqa: PLC0415  as above
+
+    columns = {name: cells(table[name].tolist(), kind) for name, kind in signature.kinds.items()}
+    for name in set(signature.outputs) & set(table.columns):
+        columns[name] = cells(table[name].tolist(), Kind.TEXT) if name == "text" else table[name].tolist()
+    tags = {
+        name: [None if cell is None else str(cell) for cell in cells(table[name].tolist(), Kind.CATEGORY)]
+        for name in set(signature.manifest.group_names) & set(table.columns) - set(signature.names)
+    }
+    kept, kept_tags = redaction.columns(columns), redaction.tags(tags)
+    changed: dict[str, Sequence[object]] = {}
+    changed |= {name: values for name, values in kept.items() if values != columns[name]}
+    changed |= {name: kept_tags[name] for name in kept_tags.keys() & tags.keys()}
+    return table.assign(
+        **{name: pd.Series([*values], index=table.index, dtype=object) for name, values in changed.items()}
+    )
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from inference.manifest import Detector
 from inference.settings import EngineSettings
 from monitors.settings import AlertSettings, MonitorSettings
 from storage.settings import DatabaseSettings, JournalSettings, RetentionSettings
@@ -23,6 +24,14 @@ class GatewaySettings(BaseModel):
     port: int = Field(default=8080, ge=1, le=65535)
     keys_file: Path = Field(
         default=Path(".inferwatch/keys.json"), description="API keys, hashed (inferwatch keys create)"
+    )
+    detect: tuple[Detector, ...] = Field(
+        default=(),
+        description="looked for in kept texts: email, phone, card, iban, ip; a model may name others",
+    )
+    privacy_key_file: Path = Field(
+        default=Path(".inferwatch/privacy.key"),
+        description="what hashed values are keyed with, made when first needed; keep a copy",
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="names by which browsers may reach it, beside its address and localhost"

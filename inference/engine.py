@@ -110,6 +110,10 @@ class Engine:
         order = sorted(self._versions.values(), key=lambda one: (one.name, natural(one.version)))
         return [one.seen(device, current=self._serving.get((one.name, None))) for one in order]
 
+    def manifests(self) -> list[Manifest]:
+        """Of every version known, in no order."""
+        return [one.manifest for one in self._versions.values() if one.manifest is not None]
+
     async def settled(self) -> None:
         """Wait until nothing is being loaded any more, whether it went well or not."""
         while loading := [one.loading for one in self._versions.values() if one.loading is not None]:

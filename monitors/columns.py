@@ -108,8 +108,13 @@ class Categories:
 
 
 def watched_columns(manifest: ModelSpec) -> tuple[WatchedColumn, ...]:
-    """Every column that monitors look at, inputs first. A derived name gives way to a real one."""
+    """Every column that monitors look at, inputs first. A derived name gives way to a real one.
+
+    What is not kept as it came says nothing about the values that the model saw.
+    """
+    altered = manifest.privacy.altered
     columns = [_input(column) for column in manifest.inputs] + _outputs(manifest)
+    columns = [column for column in columns if column.source not in altered]
     real = {column.name for column in columns}
     lengths = [
         WatchedColumn(name=f"{column.name}.length", kind=Kind.LENGTH, role=column.role, source=column.name)
