@@ -21,6 +21,7 @@ from storage.alerts import open_alerts
 from storage.clock import Clock
 from storage.errors import StorageError
 from storage.labels import refused_labels, waiting_count
+from storage.records import Action
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class MonitorCollector(Collector):
         yield from self._shipped()
         yield self._messages()
         yield self._failures()
+        yield self._unknown()
         try:
             yield from self._stored()
         except StorageError as exc:
@@ -74,6 +76,16 @@ class MonitorCollector(Collector):
         )
         for loop in self._loops:
             family.add_metric([loop.name], loop.failures)
+        return family
+
+    def _unknown(self) -> Metric:
+        family = CounterMetricFamily(
+            f"{PREFIX}actions_unknown",
+            "What people did about silences and alerts not known",
+            labels=["action"],
+        )
+        for action in Action:
+            family.add_metric([action], self._stages.actions.unknown[action])
         return family
 
     def _stored(self) -> Iterator[Metric]:

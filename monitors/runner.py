@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitors.actions import ACTIONS, Actions
 from monitors.decoding import Decoded, collector_paused, decode
 from monitors.joiner import JOINER, Joiner
 from monitors.observing import Counted, Observer
@@ -41,6 +42,7 @@ class Runner:
         watchlist: Watchlist,
         observer: Observer,
         joiner: Joiner,
+        actions: Actions,
         recounter: Recounter,
         settings: MonitorSettings,
         clock: Clock,
@@ -50,6 +52,7 @@ class Runner:
         self._watchlist = watchlist
         self._observer = observer
         self._joiner = joiner
+        self._actions = actions
         self._recounter = recounter
         self._settings = settings
         self._clock = clock
@@ -87,7 +90,7 @@ class Runner:
     def _positions_of(self, partition: int, lease: Lease) -> dict[str, int]:
         held = self._positions.get(partition)
         if held is None or held.lease != lease:
-            names = (*self._watchlist.names, JOINER)
+            names = (*self._watchlist.names, JOINER, ACTIONS)
             seqs = {name: self._counting.cursor(name, partition).seq for name in names}
             held = self._positions[partition] = _Positions(lease=lease, seqs=seqs)
         return held.seqs
@@ -110,7 +113,10 @@ class Runner:
         if JOINER in names:
             self._joiner.take(decoded, lease)
             positions[JOINER] = decoded.seq
-        monitors = [name for name in names if name != JOINER]
+        if ACTIONS in names:
+            self._actions.take(decoded, lease)
+            positions[ACTIONS] = decoded.seq
+        monitors = [name for name in names if name not in {JOINER, ACTIONS}]
         counted = self._observed(decoded, monitors)
         with self._counting.transaction(lease) as write:
             self._note_newest(decoded, write)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.repository import Repository
+from monitors.actions import Actions
 from monitors.alerts import build_channels
 from monitors.alerts.rules import DEFAULT_RULES
 from monitors.alerts.sender import Sender
@@ -40,6 +41,7 @@ class Stages:
     runner: Runner
     recounter: Recounter
     joiner: Joiner
+    actions: Actions
     judge: Judge
     sender: Sender
 
@@ -68,6 +70,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
         most_waiting=settings.labels_waiting,
         clock=clock,
     )
+    actions = Actions(counting)
     recounter = Recounter(
         database, log=log, counting=counting, watchlist=watchlist, observer=observer, settings=settings
     )
@@ -84,12 +87,14 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
             watchlist=watchlist,
             observer=observer,
             joiner=joiner,
+            actions=actions,
             recounter=recounter,
             settings=settings,
             clock=clock,
         ),
         recounter=recounter,
         joiner=joiner,
+        actions=actions,
         judge=Judge(
             database,
             counting=counting,

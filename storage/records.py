@@ -186,7 +186,8 @@ class ActionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     comment: str = ""
     key: str | None = None  # the name of the API key that it came with
     matchers: tuple[Matcher, ...] = ()  # of a silence
-    starts_at: datetime | None = None  # of a silence; None: at once
+    # Of a silence; None: at once. Of an acknowledged alert: when its episode began.
+    starts_at: datetime | None = None
     ends_at: datetime | None = None  # of a silence
     silence: str | None = None  # id of the silence to end: the event id of the action that made it
     fingerprint: str | None = None  # of the alert that is acknowledged

@@ -17,6 +17,7 @@ from storage.labels import refuse_labels
 from storage.records import AlertStatus
 from storage.settings import RetentionSettings
 from storage.tables import (
+    acknowledgement,
     alert,
     app_event,
     label,
@@ -25,6 +26,7 @@ from storage.tables import (
     model_clock,
     outbox,
     segment,
+    silence,
     summary,
 )
 
@@ -41,6 +43,7 @@ class Deleted:
     alerts: int
     labels: int
     waiting: int  # labels whose event never came
+    actions: int  # silences and acknowledgements
 
 
 def delete_old(database: Database, settings: RetentionSettings, now: datetime) -> Deleted:
@@ -65,6 +68,8 @@ def delete_old(database: Database, settings: RetentionSettings, now: datetime) -
         labels=_repeat(database, _rows(label, label.c.stored_at < labelled))
         + _repeat(database, _rows(app_event, app_event.c.stored_at < labelled)),
         waiting=_repeat(database, _waiting(waited)),
+        actions=_repeat(database, _rows(silence, silence.c.ends_at < measured))
+        + _repeat(database, _rows(acknowledgement, _over(measured))),
     )
     with database.write() as connection:
         dialects.give_space_back(connection)
@@ -115,6 +120,16 @@ def _rows(table: sa.Table, old: sa.ColumnElement[bool]) -> Callable[[Connection]
     keys = tuple(table.primary_key)
     statement = sa.delete(table).where(sa.tuple_(*keys).in_(sa.select(*keys).where(old).limit(_CHUNK)))
     return lambda connection: connection.execute(statement).rowcount
+
+
+def _over(before: datetime) -> sa.ColumnElement[bool]:
+    """Acknowledgements made so long ago, of alerts that are not open any more."""
+    standing = sa.exists().where(
+        alert.c.fingerprint == acknowledgement.c.fingerprint,
+        alert.c.starts_at == acknowledgement.c.starts_at,
+        alert.c.status != AlertStatus.RESOLVED.value,
+    )
+    return sa.and_(acknowledgement.c.made_at < before, ~standing)
 
 
 def _waiting(before: datetime) -> Callable[[Connection], int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from storage.records import Alert, AlertStatus, Scope, Severity
+from storage.records import Action, ActionEvent, Alert, AlertStatus, EventId, Matcher, Scope, Severity
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -22,4 +22,33 @@ def a_firing_alert(column: str | None = "age", *, model: str = "churn", fingerpr
         summary="drift of age is 0.31",
         starts_at=AT,
         updated_at=AT,
+    )
+
+
+def a_silencing(
+    *, at: datetime = AT, hours: float = 4, author: str = "ann", key: str | None = None
+) -> ActionEvent:
+    """Somebody silences a column of a model."""
+    return ActionEvent(
+        at=at,
+        action=Action.SILENCE,
+        author=author,
+        comment="it is being loaded",
+        key=key,
+        matchers=(Matcher(label="model", value="churn"), Matcher(label="column", value="age")),
+        ends_at=at + timedelta(hours=hours),
+    )
+
+
+def an_unsilencing(
+    silence: EventId | str, *, at: datetime = AT + timedelta(hours=1), author: str = "bob"
+) -> ActionEvent:
+    return ActionEvent(at=at, action=Action.UNSILENCE, author=author, silence=str(silence))
+
+
+def an_acknowledging(
+    fingerprint: str = "f1", *, at: datetime = AT, author: str = "ann", episode: datetime | None = AT
+) -> ActionEvent:
+    return ActionEvent(
+        at=at, action=Action.ACKNOWLEDGE, author=author, fingerprint=fingerprint, starts_at=episode
     )

@@ -75,7 +75,14 @@ def test_every_monitor_notes_how_many_events_it_counted(station: Station) -> Non
     counted: dict[str, int] = {}
     for row in station.rows(tables.cursor):
         counted[row.monitor] = counted.get(row.monitor, 0) + row.counted
-    assert counted == {"traffic": 100, "drift": 100, "quality": 100, "accuracy": 100, "joiner": 100}
+    assert counted == {
+        "traffic": 100,
+        "drift": 100,
+        "quality": 100,
+        "accuracy": 100,
+        "joiner": 100,
+        "actions": 100,
+    }
 
 
 def test_a_poisoned_event_is_set_aside_and_its_neighbours_are_counted(station: Station) -> None:
@@ -90,7 +97,7 @@ def test_a_poisoned_event_is_set_aside_and_its_neighbours_are_counted(station: S
     assert {row.monitor for row in quarantined} == {"traffic", "drift", "quality", "accuracy"}
     assert all("country" in row.error for row in quarantined)
     for row in station.rows(tables.cursor):
-        if row.monitor != "joiner" and row.seq:
+        if row.monitor not in {"joiner", "actions"} and row.seq:
             assert (row.counted, row.quarantined) == (40, 1)
 
 

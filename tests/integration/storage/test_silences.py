@@ -15,6 +15,8 @@ from sqlalchemy.engine import Connection
 from storage.alerts import save_alerts
 from storage.database import Database
 from storage.records import Alert, AlertStatus, Matcher, MatchOperator
+from storage.retention import delete_old
+from storage.settings import RetentionSettings
 from storage.silences import (
     Silence,
     acknowledge,
@@ -206,3 +208,24 @@ def test_an_alert_whose_start_moved_back_since_is_the_one_that_was_meant(
         )
 
         assert list(acknowledgements(connection)) == [("f1", AT)]
+
+
+def test_what_is_long_over_is_deleted_and_an_open_alert_stays_acknowledged(database: Database) -> None:
+    kept = RetentionSettings()
+    past = timedelta(days=kept.measurements_days, seconds=1)
+    over = replace(a_firing_alert(fingerprint="f2"), status=AlertStatus.RESOLVED)
+    with database.write() as connection:
+        save_alerts(connection, [episode(0), over], stored_at=AT)
+        for fingerprint in ("f1", "f2"):
+            acknowledge(connection, fingerprint, author="ann", comment="", made_at=AT, starts_at=AT)
+        add_silence(connection, a_silence("a-1-0", hours=0.5))
+        add_silence(connection, a_silence("b-1-0", hours=2))
+        end_silence(connection, "c-1-0", ends_at=AT, ended_by="bob")
+
+    deleted = delete_old(database, kept, AT + HOUR + past)
+
+    with database.read() as connection:
+        assert [each.id for each in silences(connection, since=AT)] == ["b-1-0"]
+        assert unknown_silences(connection) == 0
+        assert list(acknowledgements(connection)) == [("f1", AT)]
+    assert deleted.actions == 3
