@@ -77,7 +77,7 @@ def _problem(error: ErrorDetails, path: Path, lines: Mapping[Place, int]) -> str
     if error["type"] != "extra_forbidden":
         message = error["msg"].removeprefix("Value error, ")
         return f"{path}:{line}: {shown}: {message}"
-    known = list(_section(place[:-1]).model_fields)
+    known = [field.alias or name for name, field in _section(place[:-1]).model_fields.items()]
     near = difflib.get_close_matches(str(place[-1]), known, n=1)
     advice = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
     return f"{path}:{line}: {shown} is not a setting; {advice}"
@@ -97,7 +97,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """The pydantic models that an annotation such as `EmailSettings | None` speaks of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif get_origin(annotation) in (Union, UnionType):
+    elif get_origin(annotation) in (Union, UnionType, tuple):
         for part in get_args(annotation):
             yield from models_in(part)
 
@@ -168,6 +168,10 @@ def _lines(text: str, path: Path) -> dict[Place, int]:
 
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for number, entry in enumerate(node.value):
+            lines[*place, number] = entry.start_mark.line + 1
+            _walk(entry, (*place, number), lines, path)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:

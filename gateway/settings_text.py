@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, SecretStr
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from gateway.settings import Settings
 from gateway.settings_file import models_in
+from monitors.rule_settings import duration_text
 
 _HEAD = """\
 ## Settings of inferwatch. Every line shows a default: to change it, take its first '#' away, and that of
@@ -36,23 +38,25 @@ def _settings(section: type[BaseModel], indent: str) -> Iterator[str]:
             yield f"#{indent}# {field.description}"
         yield f"#{indent}{name}: {_flow(field.get_default(call_default_factory=True))}"
         for inner in models_in(field.annotation):
-            yield from _example(name, inner, indent)
+            yield from _example(name, inner, indent, listed=get_origin(field.annotation) is tuple)
 
 
-def _example(name: str, section: type[BaseModel], indent: str) -> Iterator[str]:
+def _example(name: str, section: type[BaseModel], indent: str, *, listed: bool) -> Iterator[str]:
     """A part that is absent by default: its settings, as a comment within the comment."""
     yield f"#{indent}# {_first_line(section)} For example:"
     yield f"#{indent}# {name}:"
-    for inner, field in section.model_fields.items():
+    for place, (inner, field) in enumerate(section.model_fields.items()):
         value = _stand_in(inner, field) if field.is_required() else _flow(field.get_default())
         remark = f"  # {field.description}" if field.description else ""
-        yield f"#{indent}#   {inner}: {value}{remark}"
+        dash = ("- " if place == 0 else "  ") if listed else ""
+        yield f"#{indent}#   {dash}{field.alias or inner}: {value}{remark}"
 
 
 def _stand_in(name: str, field: FieldInfo) -> str:
     examples = {
         "host": "smtp.example.org", "sender": "inferwatch@example.org", "to": "[oncall@example.org]",
-        "url": "${ALERTS_URL}", "routing_key": "${PAGERDUTY_KEY}",
+        "url": "${ALERTS_URL}", "routing_key": "${PAGERDUTY_KEY}", "name": "drift",
+        "source": "[rule=no_data]", "target": "[monitor!=traffic]",
     }  # fmt: skip
     return examples.get(name, f"<{field.annotation}>")
 
@@ -67,15 +71,21 @@ def _flow(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, SecretStr):  # a default: public, though what takes its place may not be
-        return value.get_secret_value()
-    return getattr(value, "value", value)  # a member of an Enum is its value
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
+    match value:
+        case Path():
+            return str(value)
+        case timedelta():
+            return duration_text(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case SecretStr():  # a default: public, though what takes its place may not be
+            return value.get_secret_value()
+        case _:
+            return getattr(value, "value", value)  # a member of an Enum is its value
 
 
 def _first_line(section: type[BaseModel]) -> str:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from monitors.rule_settings import (
+    DEFAULT_INHIBITIONS,
+    InhibitionSettings,
+    MuteSettings,
+    RuleSettings,
+    Span,
+    effective_rules,
+)
 from storage.records import Severity
 
 Scalar = str | int | float | bool | list[str] | list[float]
 _WEB_ADDRESS = re.compile(r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
+GATEWAY_URL = "http://localhost:8080"
 Address = Annotated[str, Field(pattern=r"^[^@\s<>,;:\"()\[\]\\]+@[A-Za-z0-9.-]+$", max_length=254)]
 
 
@@ -140,6 +150,44 @@ class AlertSettings(Section):
         pattern=r"^https?://[^\s\"'<>]+$",
         description="where the dashboard is, for the link in messages",
     )
+    gateway_url: str = Field(
+        default=GATEWAY_URL,
+        pattern=r"^https?://[^\s\"'<>]+$",
+        description="where the gateway is, for the line in messages that silences",
+    )
+    rules: tuple[RuleSettings, ...] = Field(
+        default=(), description="changes to the rules that `inferwatch rules list` shows, and rules of yours"
+    )
+    group_by: tuple[str, ...] = Field(
+        default=("model", "version"), description="alerts that share these labels share a notice"
+    )
+    group_wait: Span = Field(
+        default=timedelta(seconds=30), description="how long news waits for more of its group"
+    )
+    group_interval: Span = Field(
+        default=timedelta(minutes=5), description="between two notices of a group, at least"
+    )
+    repeat_interval: Span = Field(
+        default=timedelta(hours=4), description="what still fires is told again after so long"
+    )
+    send_resolved: bool = Field(default=True, description="whether to tell that an alert is over")
+    no_data_after: Span | None = Field(
+        default=timedelta(hours=1),
+        description="a model version that had traffic and has none for so long is an alert; null: never",
+    )
+    database_away_after: Span | None = Field(
+        default=timedelta(seconds=60),
+        description="a database that is away for so long is an alert, told directly; null: never",
+    )
+    inhibit: tuple[InhibitionSettings, ...] = Field(
+        default=DEFAULT_INHIBITIONS, description="alerts that explain others, which are then not told"
+    )
+    mute: tuple[MuteSettings, ...] = Field(default=(), description="times of the week without notices")
+
+    @model_validator(mode="after")
+    def _rules_fit_together(self) -> AlertSettings:
+        effective_rules(self.rules)
+        return self
 
 
 class MonitorSettings(Section):
