@@ -114,7 +114,7 @@ _PHONES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("+", re.compile(rf"\+[ (]{{0,2}}[1-9]{_INTERNATIONAL}")),
     ("\uff0b", re.compile(rf"\uff0b[ (]{{0,2}}[1-9]{_INTERNATIONAL}")),
     ("00", re.compile(rf"{_NOT_IN_A_NUMBER}00[1-9]{_INTERNATIONAL}")),
-    ("0", re.compile(rf"{_NOT_IN_A_NUMBER}(?!{_DATE})\(?0[1-9]{_DIGITS}{{7,10}}(?!\d)")),
+    ("0", re.compile(rf"{_NOT_IN_A_NUMBER}(?!{_DATE})(?:\((?=0\d{{1,5}}\)))?0[1-9]{_DIGITS}{{7,10}}(?!\d)")),
     (
         "",
         re.compile(

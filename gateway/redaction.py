@@ -13,13 +13,13 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from gateway.detectors import Detectors
 from gateway.errors import PrivacyKeyError, RefusedError
 from gateway.metrics import GatewayMetrics
-from gateway.privacy_key import PrivacyKey
 from inference.manifest import Action, CategoryInput, Detector, ModelSpec, Task, TextInput
 from storage.records import InferenceEvent, Value
 
@@ -32,10 +32,17 @@ _Rewrite = Callable[[Cells], Cells]
 _OUR_ID = re.compile(r"[0-9a-f]{10}-[0-9a-f]{1,16}-[0-9a-f]{1,16}")  # of an event; it names nobody
 
 
+class Hasher(Protocol):
+    """What hashes: `PrivacyKey`."""
+
+    def hash(self, text: str) -> str:
+        """The same for the same text, and of no use without the key."""
+
+
 class Redaction:
     """What is done to the columns and tags of one model version."""
 
-    def __init__(self, manifest: ModelSpec, default: Iterable[Detector], key: PrivacyKey) -> None:
+    def __init__(self, manifest: ModelSpec, default: Iterable[Detector], key: Hasher) -> None:
         privacy = manifest.privacy
         self.detectors = Detectors(default if privacy.detect is None else privacy.detect)
         self._key = key
@@ -126,7 +133,7 @@ class Redactions:
         *,
         default: Iterable[Detector],
         manifests: Callable[[], Iterable[ModelSpec]],
-        key: PrivacyKey,
+        key: Hasher,
         metrics: GatewayMetrics,
     ) -> None:
         self._default = tuple(default)

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from inference.manifest import ModelSpec
 from monitors.columns import (
     ANY_GROUP,
     Categories,
@@ -104,3 +105,23 @@ def test_a_column_called_like_a_derived_one_keeps_its_name() -> None:
     watched = watched_columns(model(inputs=inputs))
 
     assert [column.kind for column in watched if column.name == "comment.length"] == [Kind.NUMBER]
+
+
+@pytest.mark.parametrize("action", ["hash", "mask", "drop"])
+def test_a_column_that_is_not_kept_as_it_came_is_not_watched(action: str) -> None:
+    spec = ModelSpec.model_validate(
+        {
+            "name": "shop",
+            "version": "1",
+            "task": "generation",
+            "backend": "echo",
+            "inputs": [
+                {"name": "age", "type": "number"},
+                {"name": "note", "type": "text"},
+                {"name": "prompt", "type": "text"},
+            ],
+            "privacy": {"columns": {"age": action, "note": action, "text": action}},
+        }
+    )
+
+    assert [column.name for column in watched_columns(spec)] == ["prompt", "prompt.length"]
