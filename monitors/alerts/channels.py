@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitors.alerts.groups import Notice
+from monitors.alerts.telling import weight
+from storage.records import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A rendered notice, as it lies in the outbox. Its id goes out with it, so a repetition can be told."""
+    """A rendered notice, as it lies in the outbox. Its id goes out with it, so a repetition can be told.
+
+    The body holds no secrets: a channel adds those that the other side wants when it sends.
+    """
 
     id: str
     channel: str
@@ -28,12 +33,22 @@ class Channel(Protocol):
 
     @property
     def recipient(self) -> str:
-        """Whom it reaches, such as `ops@example.org`."""
+        """Whom it reaches, such as `ops@example.org`. Not a secret."""
+        ...
+
+    @property
+    def min_severity(self) -> Severity:
+        """Lighter notices are not for it."""
         ...
 
     @property
     def per_hour(self) -> int | None:
-        """Messages that it may bring its recipient in an hour; None: any number."""
+        """Messages an hour, at most; what is more comes as one digest. None: as many as there are."""
+        ...
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds that the other side wants between two messages."""
         ...
 
     def render(self, notice: Notice) -> Message:
@@ -43,3 +58,12 @@ class Channel(Protocol):
     def send(self, message: Message) -> None:
         """Return when the other side has taken it over. Raises `ChannelError` otherwise."""
         ...
+
+
+def wants(channel: Channel, notice: Notice) -> bool:
+    """Whether a notice is heavy enough for a channel.
+
+    What is over counts too, so that whoever heard of an alert hears of its end.
+    """
+    least = weight(channel.min_severity)
+    return bool(notice.held) or any(weight(alert.severity) >= least for alert in notice.alerts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import re
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -17,15 +17,24 @@ from pathlib import Path
 
 import jinja2
 
+from monitors.alerts import telling
 from monitors.alerts.channels import Channel, Message
+from monitors.alerts.charts import chart, described
 from monitors.alerts.groups import Notice
 from monitors.alerts.words import plain
 from monitors.errors import ChannelError
-from monitors.settings import AlertSettings, EmailSettings, Security
+from monitors.settings import GATEWAY_URL, AlertSettings, EmailSettings, Security
+from storage.records import Alert, Severity
 
+PICTURES = 3
+"""Charts in one mail, at most."""
+CLIPPED_BYTES = 100_000
+"""Gmail cuts off HTML that is longer than 102 KB."""
 _POLICY = SMTP.clone(
     max_line_length=250
 )  # ids stay on the line of their header: some readers lose folded ones
+_SHOWN = (40, 20, 10, 5)  # alerts of each kind in the HTML: as many as fit
+_LISTED = 200  # and in the text
 
 
 def email_channels(settings: AlertSettings) -> list[Channel]:
@@ -33,7 +42,12 @@ def email_channels(settings: AlertSettings) -> list[Channel]:
     if settings.email is None:
         return []
     return [
-        EmailChannel(settings=settings.email, recipient=recipient, dashboard_url=settings.dashboard_url)
+        EmailChannel(
+            settings=settings.email,
+            recipient=recipient,
+            dashboard_url=settings.dashboard_url,
+            gateway_url=settings.gateway_url,
+        )
         for recipient in dict.fromkeys(settings.email.to)
     ]
 
@@ -45,10 +59,13 @@ class EmailChannel:
     settings: EmailSettings
     recipient: str
     dashboard_url: str | None = None
+    gateway_url: str = GATEWAY_URL
+    name: str = "email"
+    pause_s: float = 0.0
 
     @property
-    def name(self) -> str:
-        return "email"
+    def min_severity(self) -> Severity:
+        return self.settings.min_severity
 
     @property
     def per_hour(self) -> int | None:
@@ -56,25 +73,51 @@ class EmailChannel:
 
     def render(self, notice: Notice) -> Message:
         """The mail. Its Message-ID is fixed here, so that a repetition is seen as one."""
-        domain = self.settings.sender.rpartition("@")[2]
         own = hashlib.sha256(f"{notice.id}\n{self.recipient}".encode()).hexdigest()[:32]
-        message_id = f"<notice-{own}@{domain}>"
-        root = f"<alert-{notice.thread}@{domain}>"
+        pictures = list(_pictures(notice, own))
+        mail = self._addressed(notice, own)
+        mail.set_content(self._text(notice))
+        mail.add_alternative(self._html(notice, pictures), subtype="html")
+        mail.set_boundary(f"=={own}==")  # the library's own choice is random: the same notice, the same bytes
+        if pictures:
+            _attach(mail, pictures, own)
+        return Message(
+            id=str(mail["Message-ID"]), channel=self.name, recipient=self.recipient, body=mail.as_bytes()
+        )
+
+    def _addressed(self, notice: Notice, own: str) -> EmailMessage:
+        """The headers. A group's mails all point to one root, which nobody sent, so they make one thread."""
+        domain = self.settings.sender.rpartition("@")[2]
         mail = EmailMessage(policy=_POLICY)
-        mail["Subject"] = plain(notice.subject, 200)
+        mail["Subject"] = telling.subject(notice)
         mail["From"] = self.settings.sender
         mail["To"] = self.recipient
         mail["Date"] = format_datetime(notice.at)
-        mail["Message-ID"] = message_id
-        mail["In-Reply-To"] = mail["References"] = root
+        mail["Message-ID"] = f"<notice-{own}@{domain}>"
+        mail["In-Reply-To"] = mail["References"] = f"<alert-{_token(notice.thread)}@{domain}>"
         mail["List-Id"] = f"inferwatch alerts <alerts.inferwatch.{domain}>"
         mail["List-Unsubscribe"] = f"<mailto:{self.settings.sender}?subject=unsubscribe>"
         mail["Auto-Submitted"] = "auto-generated"
-        words = {"notice": notice, "dashboard_url": self.dashboard_url}
-        mail.set_content(_templates().get_template("alert.txt").render(words))
-        mail.add_alternative(_templates().get_template("alert.html").render(words), subtype="html")
-        mail.set_boundary(f"=={own}==")  # the library's own choice is random: the same notice, the same bytes
-        return Message(id=message_id, channel=self.name, recipient=self.recipient, body=mail.as_bytes())
+        return mail
+
+    def _text(self, notice: Notice) -> str:
+        return _templates().get_template("alert.txt").render(self._words(notice), shown=_LISTED)
+
+    def _html(self, notice: Notice, pictures: Sequence[_Picture]) -> str:
+        """With as many alerts as a mail can hold."""
+        template, words, html = _templates().get_template("alert.html"), self._words(notice), ""
+        for shown in _SHOWN:
+            html = template.render(words, pictures=pictures, shown=shown)
+            if len(html.encode()) < CLIPPED_BYTES:
+                break
+        return html
+
+    def _words(self, notice: Notice) -> Mapping[str, object]:
+        return {
+            "notice": notice,
+            "dashboard_url": self.dashboard_url,
+            "silencing": telling.silencing(notice, self.gateway_url),
+        }
 
     def send(self, message: Message) -> None:
         """Hand the mail over. It counts as sent with the server's last 250 and nothing earlier."""
@@ -137,6 +180,43 @@ def _part_from(client: smtplib.SMTP) -> None:
     client.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """A chart in the mail."""
+
+    cid: str
+    png: bytes
+    alert: Alert
+    words: str
+
+
+def _pictures(notice: Notice, own: str) -> Iterator[_Picture]:
+    alerts = {alert.fingerprint: alert for alert in notice.alerts}
+    for n, history in enumerate(notice.histories[:PICTURES], start=1):
+        alert = alerts.get(history.fingerprint)
+        png = chart(history, alert.starts_at) if alert is not None else None
+        if alert is not None and png is not None:
+            yield _Picture(cid=f"chart-{n}-{own}@inferwatch", png=png, alert=alert, words=described(history))
+
+
+def _attach(mail: EmailMessage, pictures: Sequence[_Picture], own: str) -> None:
+    html = mail.get_body(("html",))
+    if not isinstance(html, EmailMessage):
+        return
+    for picture in pictures:
+        html.add_related(picture.png, "image", "png", cid=f"<{picture.cid}>", disposition="inline")
+    html.set_boundary(f"==pictures-{own}==")
+
+
+def _token(text: str) -> str:
+    """The text, where it can stand in an id; else a hash of it."""
+    return (
+        text
+        if re.fullmatch(r"[A-Za-z0-9._-]{1,120}", text)
+        else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    )
+
+
 @functools.cache  # reads files: at the first mail, not on import
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -146,10 +226,6 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["plain"] = plain
-    environment.filters["moment"] = _moment
+    environment.filters |= {"plain": plain, "moment": telling.moment, "place": telling.place}
+    environment.globals |= {"telling": telling}
     return environment
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

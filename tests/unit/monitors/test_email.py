@@ -48,7 +48,8 @@ def test_the_first_line_says_what_where_how_bad_and_since_when() -> None:
     first = part(mail_of(a_notice()), "plain").splitlines()[0]
 
     assert first == (
-        "churn 12: drift of age is 0.31 (healthy up to 0.1, 5,000 rows), since 2026-03-02 12:00 UTC."
+        "churn 12: drift of age is 0.31 (healthy up to 0.1, 5,000 rows), warning, since 2026-03-02 12:00 UTC. "
+        "1 new."
     )
 
 

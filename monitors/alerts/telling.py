@@ -1,0 +1,145 @@
+"""What every channel says of a notice: in words for people, and as labels for machines.
+
+All text from outside is on one line and has no control or direction characters (`words.plain`). Escaping for
+HTML, Slack or a shell is each channel's own.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from monitors.alerts.groups import Notice, NoticeReason
+from monitors.alerts.words import plain
+from storage.records import ALL, Alert, Arm, Severity
+
+REPLAY = "This comes from a replay of past traffic, judged as it would have been then."
+SILENCE = timedelta(hours=4)
+_BY_WEIGHT = tuple(Severity)  # from the least
+
+
+def where(notice: Notice) -> str:
+    """What it speaks of: a model and its version, as a rule."""
+    return " ".join(plain(value, 60) for value in notice.group.values() if value) or "inferwatch"
+
+
+def subject(notice: Notice) -> str:
+    """What stands in a list of messages."""
+    return plain(notice.subject, 200)
+
+
+def headline(notice: Notice) -> str:
+    """One line: what, where, how bad, since when, and what changed."""
+    alert = leading(notice)
+    if alert is None:
+        return f"{where(notice)}: {changes(notice)}."
+    if alert in notice.resolved:
+        when = f"from {moment(alert.starts_at)} to {moment(alert.ends_at or notice.at)}"
+        return f"{where(notice)}: over. {plain(alert.summary, 400)}, {when}. {changes(notice)}."
+    since = f"{alert.severity.value}, since {moment(alert.starts_at)}"
+    return f"{where(notice)}: {plain(alert.summary, 400)}, {since}. {changes(notice)}."
+
+
+def changes(notice: Notice) -> str:
+    """What is new against the last message: `2 new, 1 still firing, 1 over`."""
+    if notice.reason is NoticeReason.DIGEST:
+        return f"{_counted(len(notice.held), 'message was', 'messages were')} held back"
+    counts = ((notice.fired, "new"), (notice.standing, "still firing"), (notice.resolved, "over"))
+    told = ", ".join(f"{len(alerts):,} {word}" for alerts, word in counts if alerts)
+    return f"Nothing changed: {told}" if notice.reason is NoticeReason.REPEAT else told or "nothing fires"
+
+
+def leading(notice: Notice) -> Alert | None:
+    """The alert to name first: of what fires the worst, else the first that is over."""
+    firing = (*notice.fired, *notice.standing)
+    worst_first = sorted(firing, key=lambda alert: -weight(alert.severity))
+    return next(iter((*worst_first, *notice.resolved)), None)
+
+
+def worst(notice: Notice) -> Severity:
+    """The heaviest severity of what fires; of what is over where nothing does."""
+    alerts: Sequence[Alert] = (*notice.fired, *notice.standing) or notice.resolved
+    return max((alert.severity for alert in alerts), key=weight, default=_BY_WEIGHT[0])
+
+
+def weight(severity: Severity) -> int:
+    """A number to compare severities by."""
+    return _BY_WEIGHT.index(severity)
+
+
+def firing(notice: Notice) -> bool:
+    """Whether anything of it fires."""
+    return bool(notice.fired or notice.standing)
+
+
+def place(alert: Alert) -> str:
+    """Which of a group's alerts it is: `drift: age, where country=DE, canary arm`."""
+    parts = [f"{plain(alert.rule, 60)}: {plain(alert.column or alert.metric)}"]
+    if alert.scope.slice != ALL:
+        parts.append(f"where {plain(alert.scope.slice)}")
+    if alert.scope.arm is not Arm.STABLE:
+        parts.append(f"{alert.scope.arm.value} arm")
+    return ", ".join(parts)
+
+
+def labels_of(notice: Notice, alert: Alert) -> dict[str, str]:
+    """The labels of an alert, `alertname` among them, as Alertmanager has them: no empty ones."""
+    own = {
+        "alertname": alert.rule,
+        "arm": alert.scope.arm.value,
+        "column": alert.column or "",
+        "metric": alert.metric,
+        "model": alert.scope.model,
+        "monitor": alert.monitor,
+        "severity": alert.severity.value,
+        "slice": alert.scope.slice,
+        "version": alert.scope.version,
+    }
+    words = notice.about.get(alert.fingerprint)
+    found = own | (dict(words.labels) if words is not None else {})
+    return {plain(name): plain(value, 400) for name, value in sorted(found.items()) if value}
+
+
+def text_of(notice: Notice, alert: Alert) -> str:
+    """What the rule has to say beside the measurement; often nothing."""
+    words = notice.about.get(alert.fingerprint)
+    return plain(words.text, 1000) if words is not None else ""
+
+
+def runbook_of(notice: Notice, alert: Alert) -> str | None:
+    """Where it says what to do, if it is an address that a person can safely open."""
+    words = notice.about.get(alert.fingerprint)
+    if words is None or words.runbook is None:
+        return None
+    address = plain(words.runbook, 500)
+    return address if address.startswith(("https://", "http://")) and " " not in address else None
+
+
+def runbooks(notice: Notice) -> list[str]:
+    """The different runbooks of its alerts, in their order."""
+    found = (runbook_of(notice, alert) for alert in notice.alerts)
+    return list(dict.fromkeys(address for address in found if address is not None))
+
+
+def silencing(notice: Notice, gateway_url: str) -> str:
+    """A line for a shell that silences the group for a while. Quoted, so that no name in it can run."""
+    body = {
+        "matchers": [{"label": label, "value": value} for label, value in notice.group.items()],
+        "ends_at": (notice.at + SILENCE).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "comment": "known",
+    }
+    return (
+        f"curl {shlex.quote(gateway_url.rstrip('/') + '/api/silences')} -H 'content-type: application/json' "
+        f"-d {shlex.quote(json.dumps(body))}"
+    )
+
+
+def moment(at: datetime) -> str:
+    """A time to the minute."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
