@@ -9,12 +9,12 @@ from pathlib import Path
 from inference.repository import Repository
 from monitors.actions import Actions
 from monitors.alerts import build_channels
-from monitors.alerts.rules import DEFAULT_RULES
 from monitors.alerts.sender import Sender
 from monitors.joiner import Joiner
 from monitors.observing import Observer
 from monitors.predictions import Predictions
 from monitors.recount import Recounter
+from monitors.rulebook import DEFAULT_RULES
 from monitors.runner import Runner
 from monitors.settings import AlertSettings, MonitorSettings
 from monitors.slices import Slices

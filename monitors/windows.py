@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 from monitors.alerts.channels import Channel
 from monitors.alerts.groups import Notice, NoticeReason, episode, stem
-from monitors.alerts.rules import Decision, Reason, Rule, RuleState, decide
+from monitors.alerts.rules import Decision, Reason, RuleState, decide
 from monitors.housekeeping import judged_for_good
+from monitors.rulebook import Rule
 from monitors.watched import Watched, Watchlist
 from storage.alerts import (
     OutboxMessage,

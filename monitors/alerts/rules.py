@@ -15,7 +15,8 @@ from enum import StrEnum
 import msgspec
 
 from monitors.alerts.words import sentence
-from storage.records import Alert, AlertStatus, Bounds, Judgement, Severity
+from monitors.rulebook import Rule
+from storage.records import Alert, AlertStatus, Bounds, Judgement
 
 
 class Reason(StrEnum):
@@ -25,35 +26,15 @@ class Reason(StrEnum):
     RESOLVED = "resolved"  # news: no longer
     PASSED = "passed"  # news: fired and resolved within one look, so it is told once, as over
     HEALTHY = "healthy"
-    PENDING = "pending"  # breached, but not yet often enough
+    PENDING = "pending"  # breached, but not yet often or long enough
     WITHDRAWN = "withdrawn"  # was pending and came to nothing
-    REPEAT = "repeat"  # fires, and that has been told
+    STANDS = "stands"  # fires, and did before
+    KEPT = "kept"  # no longer breached, but it goes on for `keep_firing_for`
     UNKNOWN = "unknown"  # no measurement: changes nothing
     SUPERSEDED = "superseded"  # newer windows have already decided
     STALE = "stale"  # an old window, judged again, opens no alert
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Breached measurements of a monitor, in `breached` of the last `of` known windows, make an alert."""
-
-    name: str
-    monitor: str
-    metric: str | None = None  # None: every metric that has bounds
-    breached: int = 1
-    of: int = 1
-    severity: Severity = Severity.WARNING
-
-    def covers(self, judgement: Judgement) -> bool:
-        return self.monitor == judgement.monitor and self.metric in {None, judgement.measurement.metric}
-
-
-DEFAULT_RULES = (
-    Rule(name="drift", monitor="drift", breached=2, of=3),
-    Rule(name="quality", monitor="quality"),
-    Rule(name="accuracy", monitor="accuracy", severity=Severity.CRITICAL),
-    Rule(name="errors", monitor="traffic", severity=Severity.CRITICAL),
-)
 REOPEN = timedelta(hours=24)
 """A window that ended longer ago (or its own length ago, if longer) opens no alert when judged again."""
 
@@ -73,6 +54,8 @@ class RuleState:
     verdicts: tuple[Verdict, ...] = ()  # of the newest known windows, oldest first
     alert: Alert | None = None  # the episode that stands, or the last one
     closed_at: datetime | None = None  # end of the window that resolved the last episode
+    enough_since: datetime | None = None  # while pending: the window at which enough were breached
+    calm_since: datetime | None = None  # while firing: the window at which enough were no longer
 
     @property
     def stands(self) -> bool:
@@ -186,19 +169,38 @@ def _step(rule: Rule, judgement: Judgement, state: RuleState, clock: datetime) -
     if too_old and not first_look and breached and not fires:
         return state, Reason.STALE
     if fires:
-        return _go_on(judgement, state, enough=enough)
+        return _go_on(rule, judgement, state, enough=enough)
+    return _come_up(rule, judgement, state, breached)
+
+
+def _come_up(
+    rule: Rule, judgement: Judgement, state: RuleState, breached: list[datetime]
+) -> tuple[RuleState, Reason]:
+    """The next look at what does not fire (yet). `breached`: ends of the windows that speak for an alert."""
+    newest = state.verdicts[-1].end
+    enough = len(breached) >= rule.breached
+    if state.alert is not None and state.stands and enough and state.enough_since is not None:
+        breached.append(state.alert.starts_at)  # it waits for longer than windows are remembered
+    state = replace(state, enough_since=(state.enough_since or newest) if enough else None)
     if not breached:
         return (replace(state, alert=None), Reason.WITHDRAWN) if state.stands else (state, Reason.HEALTHY)
-    status = AlertStatus.FIRING if enough else AlertStatus.PENDING
-    alert = _opened(rule, judgement, status, starts_at=min(breached), updated_at=verdicts[-1].end)
-    return replace(state, alert=alert), Reason.FIRED if enough else Reason.PENDING
+    long_enough = state.enough_since is not None and newest - state.enough_since >= rule.wait
+    status = AlertStatus.FIRING if long_enough else AlertStatus.PENDING
+    alert = _opened(rule, judgement, status, starts_at=min(breached), updated_at=newest)
+    if long_enough:
+        return replace(state, alert=alert, enough_since=None), Reason.FIRED
+    return replace(state, alert=alert), Reason.PENDING
 
 
-def _go_on(judgement: Judgement, state: RuleState, *, enough: bool) -> tuple[RuleState, Reason]:
+def _go_on(rule: Rule, judgement: Judgement, state: RuleState, *, enough: bool) -> tuple[RuleState, Reason]:
     """The next look at an alert that fires."""
     newest = state.verdicts[-1].end
     if state.alert is None:
         return state, Reason.HEALTHY
+    calm_since = None if enough else state.calm_since or newest
+    if calm_since is not None and newest - calm_since < rule.keep_firing_for:
+        kept = replace(state.alert, updated_at=newest)
+        return replace(state, alert=kept, calm_since=calm_since), Reason.KEPT
     if not enough:
         over = replace(
             state.alert,
@@ -207,9 +209,10 @@ def _go_on(judgement: Judgement, state: RuleState, *, enough: bool) -> tuple[Rul
             updated_at=newest,
             ends_at=newest,
         )
-        return replace(state, alert=over, closed_at=newest), Reason.RESOLVED
+        return replace(state, alert=over, closed_at=newest, calm_since=None), Reason.RESOLVED
     summary = sentence(judgement) if judgement.measurement.breached else state.alert.summary
-    return replace(state, alert=replace(state.alert, summary=summary, updated_at=newest)), Reason.REPEAT
+    alert = replace(state.alert, summary=summary, updated_at=newest)
+    return replace(state, alert=alert, calm_since=None), Reason.STANDS
 
 
 def _opened(

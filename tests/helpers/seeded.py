@@ -15,10 +15,11 @@ import numpy as np
 
 from inference.manifest import Manifest, ModelSpec
 from monitors import build, kinds
-from monitors.alerts.rules import DEFAULT_RULES, RuleState, decide
+from monitors.alerts.rules import RuleState, decide
 from monitors.base import ModelContext
 from monitors.frames import Frame, frame_of_columns, frames_of
 from monitors.reference import Reference, reference_of
+from monitors.rulebook import DEFAULT_RULES
 from storage.alerts import save_alerts
 from storage.counting import Counting
 from storage.database import Database, open_writer

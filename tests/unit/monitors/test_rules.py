@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.alerts.rules import DEFAULT_RULES, Reason, Rule, RuleState, decide, fingerprint
+from monitors.alerts.rules import Reason, RuleState, decide, fingerprint
+from monitors.rulebook import DEFAULT_RULES, Rule
 from storage.records import Alert, AlertStatus, Bounds, Judgement, Measurement, Scope, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -244,9 +245,19 @@ def test_a_state_survives_its_bytes() -> None:
     assert RuleState.from_bytes(state.to_bytes()) == state
 
 
-def test_the_default_rules_cover_drift_quality_accuracy_and_errors() -> None:
-    assert [rule.name for rule in DEFAULT_RULES] == ["drift", "quality", "accuracy", "errors"]
-    assert [(rule.breached, rule.of) for rule in DEFAULT_RULES] == [(2, 3), (1, 1), (1, 1), (1, 1)]
+def test_the_default_rules_cover_every_kind_of_trouble() -> None:
+    assert [(rule.name, rule.severity.value, rule.breached, rule.of) for rule in DEFAULT_RULES] == [
+        ("drift", "warning", 2, 3),
+        ("quality", "warning", 1, 1),
+        ("accuracy", "critical", 1, 1),
+        ("sampling", "critical", 1, 1),
+        ("toxicity", "warning", 1, 1),
+        ("bias", "warning", 2, 3),
+        ("errors", "critical", 1, 1),
+        ("no_data", "warning", 1, 1),
+        ("database", "critical", 1, 1),
+    ]
+    assert all(rule.text for rule in DEFAULT_RULES)
 
 
 def test_a_fingerprint_names_the_slice_too() -> None:
