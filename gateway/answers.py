@@ -10,7 +10,7 @@ from inference.lifecycle import ModelState
 from inference.manifest import CategoryInput, Manifest
 from storage.accounts import Accounting, ProducerAccount
 from storage.framing import Tally
-from storage.reading import AlertPage, EventStory, MeasurementPage, ModelInfo
+from storage.reading import EventStory, MeasurementPage, ModelInfo
 from storage.records import Alert, Judgement, Value
 
 
@@ -66,8 +66,16 @@ class MeasurementsAnswer(msgspec.Struct):
         return cls([MeasurementAnswer.of(judgement) for judgement in page.judgements], page.next)
 
 
+class AcknowledgedBy(msgspec.Struct, kw_only=True):
+    """Who looks after an alert."""
+
+    author: str
+    comment: str
+    at: datetime
+
+
 class AlertAnswer(msgspec.Struct, kw_only=True):
-    """One alert."""
+    """One alert, and what people did about it while it is open."""
 
     fingerprint: str
     status: str
@@ -85,9 +93,19 @@ class AlertAnswer(msgspec.Struct, kw_only=True):
     updated_at: datetime  # end of the newest window it was judged on
     ends_at: datetime | None
     replay: bool
+    labels: dict[str, str]  # what the matchers of a silence look at
+    acknowledged: AcknowledgedBy | None
+    silenced: list[str]  # ids of the silences in force that hit it
 
     @classmethod
-    def of(cls, alert: Alert) -> AlertAnswer:
+    def of(
+        cls,
+        alert: Alert,
+        *,
+        labels: dict[str, str],
+        acknowledged: AcknowledgedBy | None,
+        silenced: list[str],
+    ) -> AlertAnswer:
         """As storage has it."""
         return cls(
             fingerprint=alert.fingerprint,
@@ -106,6 +124,9 @@ class AlertAnswer(msgspec.Struct, kw_only=True):
             updated_at=alert.updated_at,
             ends_at=alert.ends_at,
             replay=alert.replay,
+            labels=labels,
+            acknowledged=acknowledged,
+            silenced=silenced,
         )
 
 
@@ -114,11 +135,6 @@ class AlertsAnswer(msgspec.Struct):
 
     alerts: list[AlertAnswer]
     next: str | None
-
-    @classmethod
-    def of(cls, page: AlertPage) -> AlertsAnswer:
-        """As storage has it."""
-        return cls([AlertAnswer.of(alert) for alert in page.alerts], page.next)
 
 
 class AccountingAnswer(msgspec.Struct, kw_only=True):

@@ -1,4 +1,4 @@
-"""`/api/*`: labels go in through the journal; everything else is a question to the database, read-only."""
+"""`/api/*`: what is sent goes in through the journal; what is asked is read from the database, read-only."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from gateway.errors import RefusedError
 from gateway.front import KEY
 from gateway.labels import Labels, LabelsAnswer, LabelsBody
 from gateway.redaction import Redactions
+from gateway.silence_answers import Acknowledged, SilenceEnded, SilenceMade, SilencesAnswer
+from gateway.silence_body import AcknowledgeBody, SilenceBody
+from gateway.silences import AlertActions
 from inference.engine import Engine
 from storage import reading
 from storage.accounts import Accounting, ProducerAccount, producer_accounts
@@ -40,6 +43,8 @@ Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before")]
 
 _LABELS = msgspec.json.Decoder(LabelsBody)
+_SILENCE = msgspec.json.Decoder(SilenceBody)
+_ACKNOWLEDGE = msgspec.json.Decoder(AcknowledgeBody)
 
 
 def labels_routes(labels: Labels) -> APIRouter:
@@ -54,16 +59,17 @@ def labels_routes(labels: Labels) -> APIRouter:
         body = decode(await request.body(), _LABELS)
         return _json(labels.add(body, request.scope.get(KEY)))
 
-    body = {"required": True, "content": {"application/json": {"schema": json_schema(LabelsBody)}}}
     errors: dict[int | str, Document] = {400: ERROR, 413: ERROR, 415: ERROR, 503: ERROR}
     router.post(
-        "/api/labels", responses={**_answers(LabelsAnswer), **errors}, openapi_extra={"requestBody": body}
+        "/api/labels",
+        responses={**_answers(LabelsAnswer), **errors},
+        openapi_extra={"requestBody": _body(LabelsBody)},
     )(add_labels)
     return router
 
 
 def question_routes(database: Database, redactions: Redactions) -> APIRouter:
-    """Measurements, alerts and single events, as they are in SQL."""
+    """Measurements and single events, as they are in SQL."""
     router = APIRouter(tags=["questions"])
 
     def measurements(  # noqa: PLR0913, PLR0917  each is a query parameter
@@ -93,15 +99,6 @@ def question_routes(database: Database, redactions: Redactions) -> APIRouter:
             page = reading.measurements(connection, asked, limit=limit, cursor=cursor)
         return _json(MeasurementsAnswer.of(page))
 
-    def alerts(
-        model: Text = None, status: AlertStatus | None = None, limit: Limit = 200, cursor: Cursor = None
-    ) -> Response:
-        """What a person should hear about, newest first."""
-        statuses = [] if status is None else [status.value]
-        with database.read() as connection:
-            page = reading.alerts(connection, model=model, statuses=statuses, limit=limit, cursor=cursor)
-        return _json(AlertsAnswer.of(page))
-
     def event(request: Request, id: Annotated[str, Path(max_length=256)]) -> Response:
         """One event in full: by its id (`x-request-id`), or by the app's own."""
         story = _story(database, redactions.id(id), request.scope.get(KEY))
@@ -112,8 +109,60 @@ def question_routes(database: Database, redactions: Redactions) -> APIRouter:
 
     away: dict[int | str, Document] = {400: ERROR, 503: ERROR}
     router.get("/api/measurements", responses={**_answers(MeasurementsAnswer), **away})(measurements)
-    router.get("/api/alerts", responses={**_answers(AlertsAnswer), **away})(alerts)
     router.get("/api/events/{id}", responses={**_answers(EventAnswer), **away, 404: ERROR})(event)
+    return router
+
+
+def alert_routes(actions: AlertActions) -> APIRouter:
+    """Alerts, and what a person does about them: that goes through the journal, as labels do."""
+    router = APIRouter(tags=["alerts"])
+
+    def alerts(
+        model: Text = None, status: AlertStatus | None = None, limit: Limit = 200, cursor: Cursor = None
+    ) -> Response:
+        """What a person should hear about, newest first."""
+        return _json(actions.alerts(model=model, status=status, limit=limit, cursor=cursor))
+
+    def silences(expired: Annotated[bool, Query(description="also those that are over")] = False) -> Response:
+        """The silences that are in force or to come."""
+        return _json(actions.standing(expired=expired))
+
+    async def silence(request: Request) -> Response:
+        """Tell nobody of some alerts for a while. Answers with the open alerts that this hits."""
+        body = decode(await request.body(), _SILENCE)
+        return _json(await run_in_threadpool(actions.silence, body, request.scope.get(KEY)))
+
+    def unsilence(
+        request: Request,
+        id: Annotated[str, Path(max_length=256)],
+        author: Annotated[
+            str | None, Query(max_length=100, description="the name of the key if not given")
+        ] = None,
+    ) -> Response:
+        """End a silence before its time."""
+        return _json(actions.end(id, author, request.scope.get(KEY)))
+
+    async def acknowledge(request: Request, fingerprint: Annotated[str, Path(max_length=256)]) -> Response:
+        """Say who looks after an open alert. The latest word wins."""
+        body = decode(await request.body() or b"{}", _ACKNOWLEDGE)
+        key = request.scope.get(KEY)
+        return _json(await run_in_threadpool(actions.acknowledge, fingerprint, body, key))
+
+    away: dict[int | str, Document] = {400: ERROR, 503: ERROR}
+    sent = {**away, 413: ERROR, 415: ERROR}
+    router.get("/api/alerts", responses={**_answers(AlertsAnswer), **away})(alerts)
+    router.get("/api/silences", responses={**_answers(SilencesAnswer), **away})(silences)
+    router.post(
+        "/api/silences",
+        responses={**_answers(SilenceMade), **sent, 409: ERROR},
+        openapi_extra={"requestBody": _body(SilenceBody)},
+    )(silence)
+    router.delete("/api/silences/{id}", responses={**_answers(SilenceEnded), **sent, 404: ERROR})(unsilence)
+    router.post(
+        "/api/alerts/{fingerprint}/acknowledge",
+        responses={**_answers(Acknowledged), **sent, 404: ERROR},
+        openapi_extra={"requestBody": {**_body(AcknowledgeBody), "required": False}},
+    )(acknowledge)
     return router
 
 
@@ -179,3 +228,7 @@ def _json(answer: msgspec.Struct) -> Response:
 def _answers(kind: type) -> dict[int | str, dict[str, Any]]:
     content = {"application/json": {"schema": json_schema(kind)}}
     return {**RESPONSES, 200: {"description": (kind.__doc__ or "").strip(), "content": content}}
+
+
+def _body(kind: type) -> Document:
+    return {"required": True, "content": {"application/json": {"schema": json_schema(kind)}}}

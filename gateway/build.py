@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from prometheus_client.registry import CollectorRegistry
 
-from gateway.api import labels_routes, question_routes, state_routes
+from gateway.api import alert_routes, labels_routes, question_routes, state_routes
 from gateway.app import add_probes, make_app
 from gateway.capture import JournalCapture, NoCapture, Recorder
 from gateway.checks import ports
@@ -28,6 +28,7 @@ from gateway.privacy_key import PrivacyKey
 from gateway.redaction import Redaction, Redactions
 from gateway.server import check_exposure, make_server, spare_collector
 from gateway.settings import Settings
+from gateway.silences import AlertActions
 from gateway.supervisor import Child, Supervisor, check_ports
 from inference.engine import Engine
 from inference.errors import UnknownModelError
@@ -97,6 +98,7 @@ def gateway(
     app.include_router(v1_routes(engine))
     app.include_router(labels_routes(Labels(journal, metrics, redactions, clock)))
     app.include_router(question_routes(database, redactions))
+    app.include_router(alert_routes(AlertActions(journal, database, clock, rule_labels={})))
     app.include_router(state_routes(database, engine, journal))
     hot = HotRoutes(
         engine=engine, keys=keys, recorder=Recorder(capture, metrics), redactions=redactions, clock=clock,

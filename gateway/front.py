@@ -24,6 +24,8 @@ KEY = "inferwatch.key"
 """Where the ASGI scope holds the name of the caller's key."""
 
 _ANY_KEY = ("/v1", "/v2", "/api/models")
+_ACTED_ON = ("/api/silences", "/api/alerts")
+_ASKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Front:
@@ -112,7 +114,7 @@ def right_for(method: str, path: str) -> Right | None:
         return Right.LABEL if method == "POST" else Right.READ
     if path == "/" or path.startswith(_ANY_KEY):
         return None
-    return Right.READ
+    return Right.READ if method in _ASKING or not path.startswith(_ACTED_ON) else Right.ACT
 
 
 async def send_error(path: str, exc: RefusedError, send: Send) -> None:

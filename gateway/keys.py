@@ -30,6 +30,7 @@ class Right(StrEnum):
     INFER = "infer"
     LABEL = "label"
     READ = "read"
+    ACT = "act"  # silence and acknowledge; keys of earlier releases lack it
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

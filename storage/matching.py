@@ -6,27 +6,32 @@ of the text and nothing else. Python's own engine would hang on `(a+)+b`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from storage.records import Alert, Matcher, MatchOperator
 
-LABELS = ("rule", "severity", "model", "version", "arm", "slice", "monitor", "metric", "column")
-"""What every alert has. A rule may add labels of its own."""
+LABELS = ("alertname", "rule", "severity", "model", "version", "arm", "slice", "monitor", "metric", "column")
+"""What every alert has; `alertname` is Alertmanager's word for the rule. A rule may add labels of its own."""
 
 MAX_LABEL_CHARACTERS = 200
 """A matcher sees this much of a label."""
 
+_TEXT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPED = {'"': '"', "\\": "\\", "n": "\n"}  # others stay as they are: expressions are full of them
 _EXPRESSIONS = frozenset({MatchOperator.MATCHES, MatchOperator.MATCHES_NOT})
 
 
 class InvalidMatcherError(ValueError):
-    """The regular expression is none that RE2 takes: mend it, as the message says."""
+    """The text is no matcher, or its expression none that RE2 takes: mend it, as the message says."""
 
 
 def labels_of(alert: Alert, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """What matchers look at. `more`: labels that its rule adds; they replace none of the alert's own."""
     own = {
+        "alertname": alert.rule,
         "rule": alert.rule,
         "severity": alert.severity.value,
         "model": alert.scope.model,
@@ -44,6 +49,19 @@ def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether all of them hold. A label that is not there is the empty text; no matcher matches nothing."""
     asked = list(matchers)
     return bool(asked) and all(_holds(each, labels.get(each.label, "")) for each in asked)
+
+
+def read_matcher(text: str) -> Matcher:
+    """A matcher as Alertmanager writes it: `model="churn"`, `column=~"age|plan"`. Quotes may be left out."""
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise InvalidMatcherError('write label="value", with =, !=, =~ or !~ between them')
+    label, operator, value = found.groups()
+    if value.startswith('"'):
+        if not _QUOTED.fullmatch(value):
+            raise InvalidMatcherError('a quoted value ends with a quote; inside write \\" and \\\\')
+        value = re.sub(r"\\(.)", lambda pair: _ESCAPED.get(pair[1], pair[0]), value[1:-1])
+    return Matcher(label=label, operator=MatchOperator(operator), value=value)
 
 
 def check_matchers(matchers: Sequence[Matcher]) -> None:

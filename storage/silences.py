@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from storage import dialects
-from storage.records import AlertStatus, Matcher
+from storage.alerts import alert_of
+from storage.records import Alert, AlertStatus, Matcher
 from storage.tables import acknowledgement, alert, silence
 
 _NOT_MADE = ""
@@ -183,6 +184,17 @@ def acknowledgements(connection: Connection) -> dict[tuple[str, datetime], Ackno
         )
         for row in connection.execute(statement)
     }
+
+
+def open_alert(connection: Connection, fingerprint: str) -> Alert | None:
+    """The open episode of an alert: what can be acknowledged."""
+    row = connection.execute(
+        sa.select(alert)
+        .where(alert.c.fingerprint == fingerprint, alert.c.status != AlertStatus.RESOLVED.value)
+        .order_by(alert.c.starts_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else alert_of(row)
 
 
 _MATCHERS = msgspec.json.Encoder()

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from storage.alerts import save_alerts
 from storage.database import open_writer
+from tests.helpers.acting import AT, a_firing_alert
 from tests.helpers.serving import ECHO, Serving, serving
 
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
@@ -23,7 +25,10 @@ HOT = {"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer", 
 def with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A gateway whose database the monitor has made."""
     with serving(tmp_path_factory.mktemp("openapi"), [ECHO]) as running:
-        open_writer(running.settings.database).close()
+        database = open_writer(running.settings.database)
+        with database.write() as connection:
+            save_alerts(connection, [a_firing_alert(fingerprint="f1")], stored_at=AT)
+        database.close()
         yield running
 
 
@@ -31,7 +36,10 @@ def with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]
 def document(with_database: Serving) -> dict[str, Any]:
     """The document, with names that exist and some that do not: else schemathesis would see 404 alone."""
     document: dict[str, Any] = with_database.get("/openapi.json").json
-    names = {"name": ["echo", "nobody", "\u00e9"], "version": ["1", "9"], "id": ["a", "f00-1-39", "\u00e9"]}
+    names = {
+        "name": ["echo", "nobody", "\u00e9"], "version": ["1", "9"], "id": ["a", "f00-1-39", "\u00e9"],
+        "fingerprint": ["f1", "f9", "\u00e9"],
+    }  # fmt: skip
     for path in document["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", []):

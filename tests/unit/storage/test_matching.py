@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.matching import LABELS, InvalidMatcherError, check_matchers, labels_of, matches
+from storage.matching import LABELS, InvalidMatcherError, check_matchers, labels_of, matches, read_matcher
 from storage.records import Matcher, MatchOperator
 from tests.helpers.acting import a_firing_alert
 
@@ -17,8 +17,7 @@ HELD = {"model": "churn", "column": "age", "slice": "country=DE"}
 
 
 def a_matcher(text: str) -> Matcher:
-    label, operator, value = re.split(r"(=~|!~|!=|=)", text, maxsplit=1)
-    return Matcher(label=label, operator=MatchOperator(operator), value=value)
+    return read_matcher(text)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +101,25 @@ def test_an_alert_has_its_own_labels_and_those_of_its_rule() -> None:
     assert set(labels) == {*LABELS, "team"}
     assert labels["column"] == ""
     assert (labels["team"], labels["model"], labels["severity"]) == ("risk", "churn", "warning")
+
+
+@pytest.mark.parametrize(
+    ("text", "matcher"),
+    [
+        ('model="churn"', Matcher(label="model", value="churn")),
+        (' model = "a b" ', Matcher(label="model", value="a b")),
+        ("slice!=country=DE", Matcher(label="slice", operator=MatchOperator.NOT_EQUAL, value="country=DE")),
+        ('column=~"a|b"', Matcher(label="column", operator=MatchOperator.MATCHES, value="a|b")),
+        (r'column!~"a\.b\d"', Matcher(label="column", operator=MatchOperator.MATCHES_NOT, value=r"a\.b\d")),
+        (r'column="say \"\\n\""', Matcher(label="column", value='say "\\n"')),
+        ('column=""', Matcher(label="column", value="")),
+    ],
+)
+def test_a_matcher_is_read_as_alertmanager_writes_it(text: str, matcher: Matcher) -> None:
+    assert read_matcher(text) == matcher
+
+
+@pytest.mark.parametrize("text", ["", "model", "=x", "1a=x", 'model="x', 'model="x"y"', "a-b=c", "model<3"])
+def test_what_is_no_matcher_is_refused(text: str) -> None:
+    with pytest.raises(InvalidMatcherError):
+        read_matcher(text)
