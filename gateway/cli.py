@@ -138,16 +138,34 @@ def dashboard(config: Config = CONFIG) -> None:
 
 
 @models_app.command("add")
-def models_add(
-    folder: Annotated[Path, typer.Argument(help="holds model.yaml and the weights")], config: Config = CONFIG
+def models_add(  # noqa: PLR0913, PLR0917  a command has its options
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="a folder with model.yaml and the weights; or a Detoxify checkpoint; or detoxify:original, "
+            "detoxify:unbiased, detoxify:multilingual, which are downloaded"
+        ),
+    ],
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="of a checkpoint: the folder with config.json and the tokenizer")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option(help="of a checkpoint: refuse any other file")] = None,
+    name: Annotated[str | None, typer.Option(help="of a checkpoint: what to call the model")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="of a checkpoint: the first 8 digits of its hash, if not given")
+    ] = None,
+    config: Config = CONFIG,
 ) -> None:
     """Check a model and record it, with the hashes of its files, as a version of the repository."""
     from gateway.settings_file import load_settings
+    from inference.detoxify.adding import Import, folder_to_add
     from inference.repository import Repository
 
     settings = load_settings(config).engine
     settings.repository.mkdir(parents=True, exist_ok=True)
-    manifest = Repository(settings.repository).add(folder, settings.code, at=datetime.now(UTC))
+    said = Import(tokenizer=tokenizer, sha256=sha256, name=name, version=version)
+    with folder_to_add(source, said) as folder:
+        manifest = Repository(settings.repository).add(folder, settings.code, at=datetime.now(UTC))
     typer.echo(f"{manifest.name} {manifest.version} added to {settings.repository}")
 
 
@@ -191,7 +209,8 @@ def reference_set(
 def keys_create(
     name: Annotated[str, typer.Argument(help="whose key it is; recorded with every request")],
     right: Annotated[
-        list[str] | None, typer.Option(help="infer, label or read; all of them if not given")
+        list[str] | None,
+        typer.Option(help="infer, label, read or act (silence, acknowledge); all of them if not given"),
     ] = None,
     days: Annotated[
         float | None, typer.Option(help="days until it expires; never if not given", min=0)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from monitors.reference import Reference
+from tests.helpers.detoxify import bert_checkpoint
 from tests.helpers.ports import free_port
 from tests.helpers.serving import ECHO, Serving, serving
 
@@ -105,6 +106,15 @@ def test_a_model_is_added_listed_and_given_a_reference_that_it_scores_itself(fol
 
 def test_a_model_folder_without_model_yaml_is_named(folder: Path) -> None:
     assert "model.yaml" in refused(inferwatch(folder, "models", "add", str(folder)))
+
+
+def test_a_detoxify_checkpoint_is_added_with_its_tokenizer(folder: Path) -> None:
+    bert_checkpoint(folder).saved("tiny.ckpt")
+
+    added = inferwatch(folder, "models", "add", "tiny.ckpt", "--tokenizer", "tokenizer", "--version", "1")
+
+    assert (added.returncode, added.stderr) == (0, "")
+    assert added.stdout.startswith("detoxify-tiny 1 added to ")
 
 
 def test_a_reference_of_an_unknown_model_or_column_is_refused(folder: Path) -> None:
