@@ -235,8 +235,8 @@ class ModelSpec(Section):
     )
     protected: tuple[str | tuple[str, ...], ...] = Field(
         default=(),
-        description="input columns or tags whose groups must be treated alike: bias compares them (two classes); "
-        "a list stands for its intersections, as in [race, sex, [race, sex]]",
+        description="input columns or tags whose groups must be treated alike: bias compares them, in models "
+        "of two classes; a list stands for its intersections, as in [race, sex, [race, sex]]",
     )
     window: Windows = Windows()
     privacy: Privacy = Privacy()
@@ -295,7 +295,7 @@ class ModelSpec(Section):
             action = self.privacy.tags.get(name, self.privacy.columns.get(name, Action.KEEP))
             if action in (Action.MASK, Action.DROP):
                 raise ValueError(
-                    f"privacy: '{name}' is in slices or protected, so '{action}' would leave no groups; hash it"
+                    f"privacy: '{name}' is in slices or protected: '{action}' would leave no groups; hash it"
                 )
 
     @property

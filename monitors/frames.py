@@ -28,9 +28,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Frame:
     """Rows as columns. Make one with `frames_of`, `frames_of_changes` or `frame_of_columns`."""
 
-    def __init__(self, block: Block, index: NDArray[np.intp] | None = None) -> None:
+    def __init__(
+        self,
+        block: Block,
+        index: NDArray[np.intp] | None = None,
+        groupings: Mapping[str, Categories] | None = None,
+    ) -> None:
         self._block = block
         self._index = index  # None: every row of the block
+        self._groupings = groupings or {}
         self._numbers: dict[str, Numbers] = {}
         self._categories: dict[str, Categories] = {}
         self._parts: dict[str, Frame] = {}
@@ -68,7 +74,8 @@ class Frame:
     def where(self, mask: Mask) -> Frame:
         """The rows for which `mask` is true."""
         chosen = np.flatnonzero(mask)
-        return Frame(self._block, chosen if self._index is None else self._index[chosen])
+        groupings = {name: groups.take(chosen) for name, groups in self._groupings.items()}
+        return Frame(self._block, chosen if self._index is None else self._index[chosen], groupings)
 
     def column(self, name: str) -> Sequence[Value]:
         """An input or output as it came; None where an event lacks it."""
@@ -94,6 +101,15 @@ class Frame:
         """A tag, or else an input, read as groups to slice by; any text, number or boolean names one."""
         groups = self._block.groups(name)
         return groups if self._index is None else groups.take(self._index)
+
+    @property
+    def groupings(self) -> Mapping[str, Categories]:
+        """The protected groups of its rows, by what they differ in. Empty if nobody bounded them."""
+        return self._groupings
+
+    def grouped(self, groupings: Mapping[str, Categories]) -> Frame:
+        """The same rows, with their protected groups."""
+        return Frame(self._block, self._index, groupings)
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -18,13 +18,14 @@ from monitors.blocks import Label
 from monitors.columns import Kind, WatchedColumn, watched_columns
 from monitors.errors import InvalidReferenceError
 from monitors.frames import Frame, frame_of_columns
+from monitors.groupings import of_file
 from storage.records import Value
 
 _TRUE, _FALSE = frozenset({"true", "True", "TRUE", "1"}), frozenset({"false", "False", "FALSE", "0"})
 
 
 def frame_of_table(table: pd.DataFrame, manifest: ModelSpec) -> Frame:
-    """Inputs, and tags, outputs and labels where the table has columns of their names.
+    """Inputs, and tags, outputs and labels where the table has columns of their names; protected groups too.
 
     Raises `InvalidReferenceError` when none of the model's inputs is there.
     """
@@ -40,17 +41,19 @@ def frame_of_table(table: pd.DataFrame, manifest: ModelSpec) -> Frame:
     values = {
         name: _read(table[name].tolist(), column) for name, column in watched.items() if name in table.columns
     }
+    for name in manifest.privacy.altered & set(inputs) & set(table.columns):  # hashed: to slice by
+        values[name] = [None if _absent(value) else value for value in table[name].tolist()]
     if "probabilities" in manifest.output_names and "probabilities" in table.columns:
         values["probabilities"] = table["probabilities"].tolist()
     tags = {
         name: [None if _absent(value) else str(value) for value in table[name].tolist()]
-        for name in manifest.slices
+        for name in manifest.group_names
         if name in table.columns and name not in inputs
     }
     labels: list[Label] | None = None
     if manifest.label is not None and manifest.label in table.columns:
         labels = [None if _absent(value) else value for value in table[manifest.label].tolist()]
-    return frame_of_columns(values, manifest, labels=labels, tags=tags)
+    return of_file(frame_of_columns(values, manifest, labels=labels, tags=tags), manifest)
 
 
 def _read(raw: Sequence[Value], column: WatchedColumn) -> Sequence[Value]:

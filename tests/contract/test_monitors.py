@@ -17,7 +17,15 @@ from monitors.frames import frames_of, frames_of_changes
 from monitors.reference import reference_of
 from storage.records import LabelChange, Measurement
 from storage.summary import Summary
-from tests.helpers.monitoring import MODELS, PANE, Numbered, tame_frame, wild_changes, wild_events
+from tests.helpers.monitoring import (
+    MODELS,
+    PANE,
+    Numbered,
+    tame_frame,
+    wild_changes,
+    wild_events,
+    with_every_group,
+)
 
 BARE = {name: ModelContext(manifest=manifest) for name, manifest in MODELS.items()}
 COMPARED = {
@@ -42,13 +50,19 @@ quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCh
 
 
 def seen(monitor: Monitor, context: ModelContext, events: Sequence[Numbered]) -> Summary:
-    return reduce(add, map(monitor.observe, frames_of(events, context.manifest, PANE)), Summary())
+    frames = frames_of(events, context.manifest, PANE)
+    return reduce(
+        add, (monitor.observe(with_every_group(frame, context.manifest)) for frame in frames), Summary()
+    )
 
 
 def learnt(monitor: Monitor, context: ModelContext, changes: Sequence[LabelChange]) -> Summary:
-    frames = frames_of_changes(changes, context.manifest, PANE)
+    frames = [
+        (with_every_group(one.after, context.manifest), with_every_group(one.before, context.manifest))
+        for one in frames_of_changes(changes, context.manifest, PANE)
+    ]
     return reduce(
-        add, (monitor.observe(one.after) - monitor.observe(one.before) for one in frames), Summary()
+        add, (monitor.observe(after) - monitor.observe(before) for after, before in frames), Summary()
     )
 
 

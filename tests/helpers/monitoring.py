@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inference.manifest import ModelSpec
 from monitors.base import ModelContext
 from monitors.frames import Frame, frame_of_columns
+from monitors.groupings import of_file, with_protected_groups
 from storage.records import Arm, EventId, InferenceEvent, LabelChange, Outcome, Value
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -40,7 +41,7 @@ def model(task: str = "classification", classes: Sequence[str] = ("0", "1"), **m
 
 
 MODELS: Mapping[str, ModelSpec] = {
-    "two classes": model(),
+    "two classes": model(protected=["race", "colour", ["race", "colour"]]),
     "three classes": model(classes=("a", "b", "c")),
     "regression": model(task="regression"),
 }
@@ -78,6 +79,11 @@ def numbered(events: Sequence[InferenceEvent]) -> list[Numbered]:
     return [(EventId(producer="p", segment=1, offset=i), one) for i, one in enumerate(events)]
 
 
+def with_every_group(frame: Frame, manifest: ModelSpec) -> Frame:
+    """A frame as monitors are shown it, where every value of what is protected stands alone."""
+    return with_protected_groups(frame, manifest, lambda _, values: frozenset(values))
+
+
 def tame_frame(manifest: ModelSpec, rows: int = 500) -> Frame:
     """Rows without fault, labels included: what a reference is made of."""
     random = np.random.default_rng(3)
@@ -100,7 +106,9 @@ def tame_frame(manifest: ModelSpec, rows: int = 500) -> Frame:
         "score": probabilities[:, -1].tolist(),
         "probabilities": probabilities.tolist(),
     }
-    return frame_of_columns(columns, manifest, labels=random.choice(classes, rows).tolist())
+    labels = random.choice(classes, rows).tolist()
+    tags = {"race": random.choice(["A", "B", "C"], rows, p=[0.6, 0.38, 0.02]).tolist()}
+    return of_file(frame_of_columns(columns, manifest, labels=labels, tags=tags), manifest)
 
 
 def wild_events(context: ModelContext) -> st.SearchStrategy[list[Numbered]]:
@@ -123,7 +131,7 @@ def wild_changes(context: ModelContext) -> st.SearchStrategy[list[LabelChange]]:
         arm=st.just(Arm.STABLE),
         inputs=_columns(_INPUT_VALUES, 1),
         outputs=_columns(_output_values(manifest), 1),
-        tags=st.just({}),
+        tags=_tags(1),
         before=labels,
         after=labels,
         conflict=st.booleans(),
@@ -167,6 +175,11 @@ def _columns(
     )
 
 
+def _tags(rows: int) -> st.SearchStrategy[dict[str, list[str | None]]]:
+    race = st.none() | st.sampled_from(["A", "B", "other", "A & colour=red", "A | B", "", "\n", "x" * 101])
+    return st.fixed_dictionaries({}, optional={"race": st.lists(race, min_size=rows, max_size=rows)})
+
+
 @st.composite
 def _event(draw: st.DrawFn, manifest: ModelSpec) -> InferenceEvent:
     rows = draw(st.integers(0, 3))
@@ -177,5 +190,6 @@ def _event(draw: st.DrawFn, manifest: ModelSpec) -> InferenceEvent:
         outcome=outcome,
         inputs=draw(_columns(_INPUT_VALUES, rows)),
         outputs=draw(outputs),
+        tags=draw(_tags(rows)),
         total_s=draw(st.floats(0, 100)),
     )

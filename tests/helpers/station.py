@@ -44,6 +44,7 @@ MANIFEST = Manifest.model_validate(
         ],
         "outputs": {"classes": ["0", "1"], "positive": "1"},
         "slices": ["country"],
+        "protected": ["country"],
         "window": {"pane": "1m", "length": "10m"},
         "files": {},
         "added_at": "2026-01-01T00:00:00Z",

@@ -17,6 +17,7 @@ from storage.records import Record
 from tests.helpers.station import CrashError, Station, a_label, a_reference, a_station, an_event, traffic
 
 SEED = 11
+MONITORS = {"traffic", "drift", "quality", "accuracy", "bias"}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_what_is_counted_is_what_one_pass_counts(station: Station, tmp_path: Pat
         station.count()
 
         assert station.summaries() == one_pass.summaries()
-        assert {pane.monitor for pane in station.summaries()} == {"traffic", "drift", "quality", "accuracy"}
+        assert {pane.monitor for pane in station.summaries()} == MONITORS
         assert {pane.scope.slice for pane in station.summaries()} == {"all", "country=DE", "country=FR"}
 
 
@@ -80,6 +81,7 @@ def test_every_monitor_notes_how_many_events_it_counted(station: Station) -> Non
         "drift": 100,
         "quality": 100,
         "accuracy": 100,
+        "bias": 100,
         "joiner": 100,
         "actions": 100,
     }
@@ -94,7 +96,7 @@ def test_a_poisoned_event_is_set_aside_and_its_neighbours_are_counted(station: S
 
     quarantined = station.rows(tables.quarantine)
     assert {row.event for row in quarantined} == {str(ids[20])}
-    assert {row.monitor for row in quarantined} == {"traffic", "drift", "quality", "accuracy"}
+    assert {row.monitor for row in quarantined} == MONITORS
     assert all("country" in row.error for row in quarantined)
     for row in station.rows(tables.cursor):
         if row.monitor not in {"joiner", "actions"} and row.seq:
