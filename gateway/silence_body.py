@@ -124,7 +124,9 @@ def _end(body: SilenceBody, starts_at: datetime) -> datetime:
 def _length(text: str) -> timedelta:
     try:
         return min(parse_duration(text[:64]), 2 * LONGEST)
-    except (ValueError, OverflowError) as exc:
+    except OverflowError:
+        return 2 * LONGEST  # too long is too long
+    except ValueError as exc:
         raise _bad_time("duration: write 30s, 5m, 4h, 1d or 1h 30m") from exc
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from storage.records import Action, ActionEvent, Alert, AlertStatus, EventId, Matcher, Scope, Severity
+from storage.records import (
+    Action,
+    ActionEvent,
+    Alert,
+    AlertStatus,
+    EventId,
+    Matcher,
+    MatchOperator,
+    Scope,
+    Severity,
+)
+from storage.silences import Silence
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -51,4 +62,20 @@ def an_acknowledging(
 ) -> ActionEvent:
     return ActionEvent(
         at=at, action=Action.ACKNOWLEDGE, author=author, fingerprint=fingerprint, starts_at=episode
+    )
+
+
+def a_standing_silence(id: str = "a-1-0", *, hours: float = 4) -> Silence:
+    """A silence of a column of a model, as it lies in SQL."""
+    return Silence(
+        id=id,
+        matchers=(
+            Matcher(label="model", value="churn"),
+            Matcher(label="column", operator=MatchOperator.MATCHES, value="a.e|\u00e9"),
+        ),
+        author="ann",
+        comment="the upstream table is being loaded",
+        starts_at=AT,
+        ends_at=AT + timedelta(hours=hours),
+        made_at=AT,
     )

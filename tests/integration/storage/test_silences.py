@@ -14,11 +14,10 @@ from sqlalchemy.engine import Connection
 
 from storage.alerts import save_alerts
 from storage.database import Database
-from storage.records import Alert, AlertStatus, Matcher, MatchOperator
+from storage.records import Alert, AlertStatus
 from storage.retention import delete_old
 from storage.settings import RetentionSettings
 from storage.silences import (
-    Silence,
     acknowledge,
     acknowledgements,
     add_silence,
@@ -29,37 +28,22 @@ from storage.silences import (
 )
 from storage.tables import acknowledgement, silence
 from storage.tables import alert as alert_table
-from tests.helpers.acting import AT, a_firing_alert
+from tests.helpers.acting import AT, a_firing_alert, a_standing_silence
 
 HOUR = timedelta(hours=1)
 
 
-def a_silence(id: str = "a-1-0", hours: float = 4) -> Silence:
-    return Silence(
-        id=id,
-        matchers=(
-            Matcher(label="model", value="churn"),
-            Matcher(label="column", operator=MatchOperator.MATCHES, value="a.e|\u00e9"),
-        ),
-        author="ann",
-        comment="the upstream table is being loaded",
-        starts_at=AT,
-        ends_at=AT + hours * HOUR,
-        made_at=AT,
-    )
-
-
 def test_a_silence_is_read_back_as_it_was_made(database: Database) -> None:
     with database.write() as connection:
-        add_silence(connection, a_silence())
+        add_silence(connection, a_standing_silence())
 
     with database.read() as connection:
-        assert find_silence(connection, "a-1-0") == a_silence()
+        assert find_silence(connection, "a-1-0") == a_standing_silence()
         assert find_silence(connection, "b-1-0") is None
 
 
 def test_those_that_end_after_a_time_are_listed_and_the_end_lies_outside(database: Database) -> None:
-    short, long = a_silence("a-1-0", hours=1), a_silence("a-1-1", hours=2)
+    short, long = a_standing_silence("a-1-0", hours=1), a_standing_silence("a-1-1", hours=2)
     with database.write() as connection:
         for each in (long, short):
             add_silence(connection, each)
@@ -73,12 +57,14 @@ def test_those_that_end_after_a_time_are_listed_and_the_end_lies_outside(databas
 
 def test_a_silence_can_be_ended_before_its_time_and_not_after(database: Database) -> None:
     with database.write() as connection:
-        add_silence(connection, a_silence())
+        add_silence(connection, a_standing_silence())
 
         assert end_silence(connection, "a-1-0", ends_at=AT + 9 * HOUR, ended_by="too late")
-        assert find_silence(connection, "a-1-0") == a_silence()
+        assert find_silence(connection, "a-1-0") == a_standing_silence()
         assert end_silence(connection, "a-1-0", ends_at=AT + HOUR, ended_by="bob")
-        assert find_silence(connection, "a-1-0") == replace(a_silence(), ends_at=AT + HOUR, ended_by="bob")
+        assert find_silence(connection, "a-1-0") == replace(
+            a_standing_silence(), ends_at=AT + HOUR, ended_by="bob"
+        )
 
 
 def test_the_end_of_a_silence_that_nobody_made_is_counted_and_seen_by_nobody(database: Database) -> None:
@@ -94,7 +80,7 @@ Step = Callable[[Connection], object]
 
 
 def made(id: str) -> Step:
-    return lambda connection: add_silence(connection, a_silence(id))
+    return lambda connection: add_silence(connection, a_standing_silence(id))
 
 
 def ended(id: str, hours: float, by: str) -> Step:
@@ -218,8 +204,8 @@ def test_what_is_long_over_is_deleted_and_an_open_alert_stays_acknowledged(datab
         save_alerts(connection, [episode(0), over], stored_at=AT)
         for fingerprint in ("f1", "f2"):
             acknowledge(connection, fingerprint, author="ann", comment="", made_at=AT, starts_at=AT)
-        add_silence(connection, a_silence("a-1-0", hours=0.5))
-        add_silence(connection, a_silence("b-1-0", hours=2))
+        add_silence(connection, a_standing_silence("a-1-0", hours=0.5))
+        add_silence(connection, a_standing_silence("b-1-0", hours=2))
         end_silence(connection, "c-1-0", ends_at=AT, ended_by="bob")
 
     deleted = delete_old(database, kept, AT + HOUR + past)
