@@ -41,6 +41,9 @@ class OutboxMessage:
     state: Delivery = Delivery.WAITING
     attempts: int = 0
     last_error: str | None = None
+    reason: str = ""  # why it goes out, by name
+    subject: str = ""  # for people who look for it
+    group: str = ""  # name of the alert group that it speaks of; "": of none
 
 
 def save_alerts(connection: Connection, alerts: Sequence[Alert], *, stored_at: datetime) -> None:
@@ -129,6 +132,9 @@ def add_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> N
             "made_at": message.made_at,
             "next_at": message.next_at,
             "last_error": message.last_error or "",
+            "reason": message.reason,
+            "subject": message.subject,
+            "group": message.group,
         }
         for message in messages
     ]
@@ -136,14 +142,44 @@ def add_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> N
 
 
 def due_messages(connection: Connection, now: datetime, *, limit: int) -> list[OutboxMessage]:
-    """Messages to send now, the longest due first."""
+    """Of every recipient the message to send next, if it is due; those tried least come first.
+
+    So one that is away for long holds up nobody else.
+    """
+    key = (outbox.c.message_id, outbox.c.channel, outbox.c.recipient)
+    line = sa.over(
+        sa.func.row_number(),
+        partition_by=(outbox.c.channel, outbox.c.recipient),
+        order_by=(outbox.c.next_at, outbox.c.made_at, outbox.c.message_id),
+    )
+    waiting = sa.and_(outbox.c.state == Delivery.WAITING.value, outbox.c.next_at <= now)
+    due = sa.select(*key, line.label("place")).where(waiting).subquery()
     statement = (
         sa.select(outbox)
-        .where(outbox.c.state == Delivery.WAITING.value, outbox.c.next_at <= now)
-        .order_by(outbox.c.next_at, outbox.c.message_id)
+        .join(due, sa.and_(*(column == due.c[column.name] for column in key)))
+        .where(due.c.place == 1)
+        .order_by(outbox.c.attempts, outbox.c.next_at, outbox.c.channel, outbox.c.recipient)
         .limit(limit)
     )
     return [message_of(row) for row in connection.execute(statement)]
+
+
+def message_before(connection: Connection, message: OutboxMessage) -> OutboxMessage | None:
+    """The oldest message about the same group that waits for the same recipient and was made before."""
+    statement = (
+        sa.select(outbox)
+        .where(
+            outbox.c.state == Delivery.WAITING.value,
+            outbox.c.channel == message.channel,
+            outbox.c.recipient == message.recipient,
+            outbox.c.group == message.group,
+            outbox.c.made_at < message.made_at,
+        )
+        .order_by(outbox.c.made_at, outbox.c.message_id)
+        .limit(1)
+    )
+    row = connection.execute(statement).first() if message.group else None
+    return None if row is None else message_of(row)
 
 
 def next_message_at(connection: Connection) -> datetime | None:
@@ -191,6 +227,17 @@ def message_counts(connection: Connection) -> dict[Delivery, int]:
     return {Delivery(state): n for state, n in connection.execute(statement)}
 
 
+def late_messages(connection: Connection, *, tries: int, limit: int = 20) -> list[OutboxMessage]:
+    """Messages that still wait after so many tries, oldest first."""
+    statement = (
+        sa.select(outbox)
+        .where(outbox.c.state == Delivery.WAITING.value, outbox.c.attempts >= tries)
+        .order_by(outbox.c.made_at)
+        .limit(limit)
+    )
+    return [message_of(row) for row in connection.execute(statement)]
+
+
 def dead_messages(connection: Connection, *, limit: int = 20) -> list[OutboxMessage]:
     """Messages that nobody got, newest first: the dashboard shows them in a banner."""
     statement = (
@@ -233,6 +280,9 @@ def message_of(row: Row[Any]) -> OutboxMessage:
         state=Delivery(row.state),
         attempts=row.attempts,
         last_error=row.last_error or None,
+        reason=row.reason,
+        subject=row.subject,
+        group=row.group,
     )
 
 

@@ -51,6 +51,11 @@ class Channel(Protocol):
         """Seconds that the other side wants between two messages."""
         ...
 
+    @property
+    def ordered(self) -> bool:
+        """Whether messages about one group must arrive in the order in which they were made."""
+        ...
+
     def render(self, notice: Notice) -> Message:
         """What will be sent, to the last byte. Pure."""
         ...

@@ -62,6 +62,7 @@ class EmailChannel:
     gateway_url: str = GATEWAY_URL
     name: str = "email"
     pause_s: float = 0.0
+    ordered: bool = False
 
     @property
     def min_severity(self) -> Severity:

@@ -14,7 +14,6 @@ from monitors.alerts import telling
 from monitors.alerts.channels import Channel, Message
 from monitors.alerts.groups import Notice
 from monitors.alerts.posting import Poster, Resolver, addresses_of
-from monitors.alerts.webhook import group_key
 from monitors.alerts.words import plain
 from monitors.settings import AlertSettings, PagerDutySettings
 from storage.clock import Clock, utc_now
@@ -44,6 +43,7 @@ class PagerDutyChannel:
     name: str = "pagerduty"
     per_hour: int | None = None
     pause_s: float = 0.0
+    ordered: bool = True  # an incident that is closed before it is opened would stay open
 
     @property
     def recipient(self) -> str:
@@ -84,7 +84,7 @@ class PagerDutyChannel:
 
 def dedup_key(notice: Notice) -> str:
     """The key of the group; a longer one than PagerDuty takes by its hash."""
-    key = group_key(notice)
+    key = telling.group_key(notice.group)
     return key if len(key) <= KEY else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 

@@ -1,21 +1,37 @@
 """Takes messages from the outbox to their channels. Tries again with growing pauses, in the end gives up.
 
-Sending lies outside of every transaction, so it happens at least once; a repetition carries the same id.
+Sending lies outside of every transaction, so it happens at least once; a repetition carries the same id. Each
+recipient has one message on its way at a time, so one that is away holds up nobody else. When a message is
+given up, another channel is told, once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from monitors.alerts.channels import Channel, Message
+from monitors.alerts.groups import Notice, NoticeReason, Words
+from monitors.alerts.telling import group_key
+from monitors.alerts.words import plain
 from monitors.errors import ChannelError
-from storage.alerts import OutboxMessage, due_messages, mark_dead, mark_failed, mark_sent
+from storage.alerts import (
+    OutboxMessage,
+    add_messages,
+    dead_messages,
+    due_messages,
+    mark_dead,
+    mark_failed,
+    mark_sent,
+    message_before,
+)
 from storage.clock import Clock
-from storage.counting import Counting
+from storage.counting import Counting, CountingWrite
 from storage.database import Database
 from storage.leases import Lease
+from storage.records import Alert, AlertStatus, Scope, Severity
 
 log = logging.getLogger(__name__)
 
@@ -42,32 +58,47 @@ class Sender:
         self._channels = {(channel.name, channel.recipient): channel for channel in channels}
         self._clock = clock
         self._chance = chance
+        self._free_at: dict[tuple[str, str], datetime] = {}  # when a channel may be used again
         self.sent = self.failed = self.dead = 0  # messages, since this process began
 
     def send(self, lease: Lease) -> int:
-        """Try every message that is due, each once. Returns how many were tried."""
+        """Try the next message of every recipient, if it is due. Returns how many were tried."""
+        now = self._clock()
         with self._database.read() as connection:
-            due = due_messages(connection, self._clock(), limit=AT_ONCE)
-        for message in due:
+            due = due_messages(connection, now, limit=AT_ONCE)
+        ready = [each for each in due if self._free_at.get(_key(each), now) <= now]
+        for message in ready:
             self._try(message, lease)
-        return len(due)
+        return len(ready)
 
-    def _try(self, message: OutboxMessage, lease: Lease) -> None:
-        with self._counting.transaction(lease):
-            pass  # the lease is still ours: a worker that was stopped and woken up sends nothing
+    def _try(self, due: OutboxMessage, lease: Lease) -> None:
+        with self._counting.transaction(
+            lease
+        ) as write:  # ours still: one woken from long sleep sends nothing
+            message = self._first(due, write)
         error = self._failure(message)
         now = self._clock()
+        next_at = None if error is None else next_try(message, error, now, self._chance())
         with self._counting.transaction(lease) as write:
             if error is None:
                 mark_sent(write.connection, message)
-            elif (next_at := next_try(message, error, now, self._chance())) is None:
+            elif next_at is None:
                 mark_dead(write.connection, message, error=str(error))
+                self._tell_another(message, error, write, now)
             else:
-                mark_failed(write.connection, message, error=str(error), next_at=next_at)
-        self._note(message, error, given_up=error is not None and next_try(message, error, now, 0.0) is None)
+                for each in dict.fromkeys((message, due)):
+                    mark_failed(write.connection, each, error=str(error), next_at=next_at)
+        self._note(message, error, given_up=next_at is None)
+
+    def _first(self, message: OutboxMessage, write: CountingWrite) -> OutboxMessage:
+        """What goes out in its place: where order matters, the oldest about the same group."""
+        channel = self._channels.get(_key(message))
+        if channel is None or not channel.ordered:
+            return message
+        return message_before(write.connection, message) or message
 
     def _failure(self, message: OutboxMessage) -> ChannelError | None:
-        channel = self._channels.get((message.channel, message.recipient))
+        channel = self._channels.get(_key(message))
         if channel is None:
             return ChannelError(f"{message.channel} to this recipient is not in the settings (any more)")
         try:
@@ -81,7 +112,25 @@ class Sender:
             )
         except ChannelError as exc:
             return exc
+        except Exception as exc:  # noqa: BLE001  # a plug-in may raise anything: the outbox and the log tell
+            return ChannelError(f"{message.channel} failed: {type(exc).__name__}")
+        finally:
+            if channel.pause_s:
+                self._free_at[_key(message)] = self._clock() + timedelta(seconds=channel.pause_s)
         return None
+
+    def _tell_another(
+        self, message: OutboxMessage, error: ChannelError, write: CountingWrite, now: datetime
+    ) -> None:
+        """Put word of a recipient who cannot be reached into the outbox of one who can."""
+        if _key(message) not in self._channels:
+            return  # a person took it out of the settings
+        away = {_key(each) for each in dead_messages(write.connection)}
+        others = [channel for key, channel in self._channels.items() if key not in away]
+        others.sort(key=lambda channel: channel.name == message.channel)  # another way is the better one
+        for channel in others[:1]:
+            notice = undelivered(message, str(error), now)
+            add_messages(write.connection, [outbox_message(channel, notice, now)])
 
     def _note(self, message: OutboxMessage, error: ChannelError | None, *, given_up: bool) -> None:
         about = {
@@ -101,9 +150,64 @@ class Sender:
 
 
 def next_try(message: OutboxMessage, error: ChannelError, now: datetime, chance: float) -> datetime | None:
-    """When to try again; None: never. Pauses double up to an hour, each drawn from its upper half."""
+    """When to try again; None: never. Pauses double up to an hour, each drawn from its upper half.
+
+    They are as long as the other side asks for, if that is longer.
+    """
     if error.permanent or now - message.made_at >= GIVE_UP:
         return None
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(message.attempts, 20)))
     wait: timedelta = pause * (0.5 + chance / 2)
-    return now + wait
+    return now + max(wait, timedelta(seconds=error.retry_after_s or 0.0))
+
+
+def outbox_message(channel: Channel, notice: Notice, now: datetime) -> OutboxMessage:
+    """A notice as it waits in the outbox for one channel."""
+    message = channel.render(notice)
+    return OutboxMessage(
+        message_id=message.id,
+        channel=message.channel,
+        recipient=message.recipient,
+        body=message.body,
+        made_at=now,
+        next_at=now,
+        reason=notice.reason.value,
+        subject=plain(notice.subject, 200),
+        group=group_key(notice.group),
+    )
+
+
+def undelivered(message: OutboxMessage, error: str, now: datetime) -> Notice:
+    """Word that somebody cannot be reached: the same all day, so that one who hears of it hears it once."""
+    recipient = plain(message.recipient)
+    named = f"undelivered {message.channel} {message.recipient} {now:%Y-%m-%d}"
+    id = hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:32]
+    said = f" The first that was given up: {plain(message.subject, 200)}." if message.subject else ""
+    alert = Alert(
+        fingerprint=id,
+        status=AlertStatus.FIRING,
+        rule="undelivered",
+        severity=Severity.CRITICAL,
+        scope=Scope(model="inferwatch", version=""),
+        monitor="alerts",
+        metric="messages",
+        column=recipient,
+        summary=f"messages to {recipient} ({message.channel}) do not arrive: {plain(error, 300)}.{said}",
+        starts_at=message.made_at,
+        updated_at=now,
+    )
+    words = Words(text=f"Mend alerts.{message.channel} in inferwatch.yaml; `inferwatch check` tries it.")
+    return Notice(
+        id=id,
+        thread=id,
+        stem=f"inferwatch: messages to {recipient} do not arrive",
+        group={},
+        reason=NoticeReason.FIRST,
+        at=now,
+        fired=(alert,),
+        about={id: words},
+    )
+
+
+def _key(message: OutboxMessage) -> tuple[str, str]:
+    return message.channel, message.recipient

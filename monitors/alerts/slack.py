@@ -44,6 +44,7 @@ class SlackChannel:
     name: str = "slack"
     per_hour: int | None = None
     pause_s: float = 1.0
+    ordered: bool = False
 
     @property
     def recipient(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitors.alerts.groups import Notice, NoticeReason
@@ -121,6 +121,12 @@ def runbooks(notice: Notice) -> list[str]:
     """The different runbooks of its alerts, in their order."""
     found = (runbook_of(notice, alert) for alert in notice.alerts)
     return list(dict.fromkeys(address for address in found if address is not None))
+
+
+def group_key(group: Mapping[str, str]) -> str:
+    """What identifies a group: `{}:{model="churn", version="12"}`, as Alertmanager writes it."""
+    labels = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(group.items()))
+    return f"{{}}:{{{labels}}}"
 
 
 def silencing(notice: Notice, gateway_url: str) -> str:

@@ -47,6 +47,7 @@ class WebhookChannel:
     name: str = "webhook"
     per_hour: int | None = None
     pause_s: float = 0.0
+    ordered: bool = False
 
     @property
     def recipient(self) -> str:
@@ -62,7 +63,7 @@ class WebhookChannel:
         shown = [_alert(notice, alert, self.dashboard_url or "") for alert in alerts[:MOST]]
         body = {
             "version": "4",
-            "groupKey": group_key(notice),
+            "groupKey": telling.group_key(notice.group),
             "truncatedAlerts": max(len(alerts) - MOST, 0),
             "status": "firing" if telling.firing(notice) else "resolved",
             "receiver": self.settings.name,
@@ -107,12 +108,6 @@ def key_of(secret: str) -> bytes:
         except binascii.Error:
             pass  # it only looked like one
     return secret.encode()
-
-
-def group_key(notice: Notice) -> str:
-    """What identifies the group: `{}:{model="churn", version="12"}`, as Alertmanager writes it."""
-    labels = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(notice.group.items()))
-    return f"{{}}:{{{labels}}}"
 
 
 def _alert(notice: Notice, alert: Alert, address: str) -> dict[str, object]:

@@ -16,9 +16,11 @@ from storage.alerts import (
     dead_messages,
     delete_rule_states,
     due_messages,
+    late_messages,
     mark_dead,
     mark_failed,
     mark_sent,
+    message_before,
     message_counts,
     next_message_at,
     open_alerts,
@@ -194,13 +196,11 @@ def test_a_message_waits_is_tried_again_and_ends_sent_or_dead(database: Database
         add_messages(connection, [message(0), message(1), message(2)])
         add_messages(connection, [replace(message(0), body=b"other")])  # is there already
     now = START + timedelta(minutes=1)
-    with database.read() as connection:
-        due = due_messages(connection, now, limit=10)
-    assert due == [message(0), message(1)]
-
     with database.write() as connection:
-        mark_sent(connection, due[0])
-        mark_failed(connection, due[1], error="451 try later", next_at=now + HOUR)
+        assert due_messages(connection, now, limit=10) == [message(0)]
+        mark_sent(connection, message(0))
+        assert due_messages(connection, now, limit=10) == [message(1)]
+        mark_failed(connection, message(1), error="451 try later", next_at=now + HOUR)
         mark_dead(connection, message(2), error="550 no such user")
 
     with database.read() as connection:
@@ -211,6 +211,35 @@ def test_a_message_waits_is_tried_again_and_ends_sent_or_dead(database: Database
         assert message_counts(connection) == {Delivery.SENT: 1, Delivery.WAITING: 1, Delivery.DEAD: 1}
     assert (again.attempts, again.last_error) == (1, "451 try later")
     assert (dead.message_id, dead.last_error) == ("<2@inferwatch>", "550 no such user")
+
+
+def test_every_recipient_has_a_turn_and_those_who_were_tried_least_come_first(database: Database) -> None:
+    tried = replace(message(0), recipient="away@example.org", attempts=7)
+    with database.write() as connection:
+        add_messages(connection, [tried, replace(message(1), recipient="away@example.org"), message(2)])
+
+    with database.read() as connection:
+        due = due_messages(connection, START + HOUR, limit=10)
+        (late,) = late_messages(connection, tries=3)
+
+    assert due == [message(2), tried]
+    assert late == tried
+
+
+def test_the_message_before_is_the_oldest_that_waits_of_the_same_group_and_recipient(
+    database: Database,
+) -> None:
+    first, second, third = (
+        replace(message(n), group="churn 1", made_at=START + n * timedelta(minutes=1)) for n in range(3)
+    )
+    other = replace(message(4), group="churn 2", made_at=START - HOUR)
+    with database.write() as connection:
+        add_messages(connection, [third, second, first, other, replace(message(5), made_at=START - HOUR)])
+        mark_sent(connection, first)
+
+        assert message_before(connection, third) == second
+        assert message_before(connection, second) is None
+        assert message_before(connection, message(5)) is None
 
 
 def test_models_are_listed_with_reference_and_clock(database: Database, log: SegmentLog) -> None:
