@@ -43,7 +43,9 @@ class MonitorCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._shipped()
         yield self._messages()
+        yield from self._notices()
         yield self._failures()
+        yield from self._scored()
         yield self._unknown()
         try:
             yield from self._stored()
@@ -70,6 +72,20 @@ class MonitorCollector(Collector):
             family.add_metric([result], n)
         return family
 
+    def _notices(self) -> Iterator[Metric]:
+        notifier = self._stages.notifier
+        told = CounterMetricFamily(f"{PREFIX}notices", "Notices by why they went out", labels=["reason"])
+        for reason, n in sorted(notifier.told.items()):
+            told.add_metric([reason.value], n)
+        yield told
+        yield _counter("notices_unrendered", "Notices that a channel could not make", notifier.unrendered)
+        groups = GaugeMetricFamily(
+            f"{PREFIX}alert_groups", "Groups of alerts by why they are told of or not", labels=["reason"]
+        )
+        for reason, n in sorted(Counter(notifier.reasons.values()).items()):
+            groups.add_metric([reason.value], n)
+        yield groups
+
     def _failures(self) -> Metric:
         family = CounterMetricFamily(
             f"{PREFIX}loop_failures", "Steps that failed, by thread", labels=["loop"]
@@ -87,6 +103,16 @@ class MonitorCollector(Collector):
         for action in Action:
             family.add_metric([action], self._stages.actions.unknown[action])
         return family
+
+    def _scored(self) -> Iterator[Metric]:
+        if self._stages.scoring is None:
+            return
+        stats = self._stages.scoring.texts.stats
+        yield _gauge("scoring_ready", "Whether a model that scores texts is loaded", float(stats.ready))
+        yield _counter("texts_scored", "Texts scored, each once in a take", stats.texts)
+        yield _counter("texts_unscorable", "Texts that the scoring model had no answer for", stats.failed)
+        yield _counter("scoring_seconds", "Time spent waiting for scores", stats.seconds)
+        yield _counter("scoring_failures", "Times that texts could not be scored at all", stats.failures)
 
     def _stored(self) -> Iterator[Metric]:
         with self._stages.database.read() as connection:

@@ -1,21 +1,32 @@
-"""One round of the counting thread: count every partition, then judge, then tidy up now and then.
+"""One round of the counting thread: count every partition, judge, tell, and tidy up now and then.
 
 They share a thread so that the judge sees a model's clock only when every partition was counted that far.
+What needs scores of texts is counted in a round of another thread.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
+from monitors.errors import ScoringError
 from monitors.housekeeping import Housekeeping
-from monitors.stages import Stages
+from monitors.stages import Scoring, Stages
 from monitors.tenure import Tenure
+from storage.leases import Lease
+from storage.scorers import put_scorer
+
+log = logging.getLogger(__name__)
 
 REFRESH_S = 3.0
 JUDGE_S = 0.5  # while events come
 IDLE_JUDGE_S = 5.0  # for the windows of models that have gone quiet
+NOTIFY_S = 1.0
 RETRY_S = 1.0
+TRY_AGAIN_S = 10.0  # after texts could not be scored
 
 
 class CountingRound:
@@ -49,6 +60,8 @@ class CountingRound:
             self._retry_labels()
         if self._due("judge", IDLE_JUDGE_S if self._judged else JUDGE_S):
             self._judge(counting=taken > 0)
+        if self._due("notify", NOTIFY_S if self._stages.notifier.expecting else IDLE_JUDGE_S):
+            self._notify()
         return taken + recounted > 0
 
     def _judge(self, *, counting: bool) -> None:
@@ -56,9 +69,16 @@ class CountingRound:
         if lease is None:
             return
         judged = self._stages.judge.look(lease)
+        if judged:
+            self._last.pop("notify", None)  # what is new is told of in this round
         self._judged = not judged and not counting
         if self._judged:
             self._housekeeping.step(self._tenure)
+
+    def _notify(self) -> None:
+        lease = self._tenure.lease("judge")
+        if lease is not None:
+            self._stages.notifier.look(lease)
 
     def forget(self) -> None:
         """After a failure: read everything anew from SQL."""
@@ -97,3 +117,94 @@ class CountingRound:
             return False
         self._last[what] = now
         return True
+
+
+class ScoringRound:
+    """What the scoring thread does over and over: count for the monitors that need scores of texts.
+
+    It has leases and read positions of its own, so that slow scoring keeps nothing else waiting. While texts
+    cannot be scored nothing is counted: what came waits in the log, and is seen to wait.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        scoring: Scoring,
+        tenure: Tenure,
+        stop: threading.Event,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stages = stages
+        self._scoring = scoring
+        self._tenure = tenure
+        self._stop = stop
+        self._monotonic = monotonic
+        self._announced = False
+        self._try_at = 0.0
+        self.problem: str | None = None  # what keeps texts from being scored
+
+    def step(self) -> bool:
+        """Whether there may be more to score at once."""
+        heads = self._stages.log.heads()
+        leases = {partition: self._tenure.lease(f"scores-{partition}") for partition in sorted(heads)}
+        held = {partition: lease for partition, lease in leases.items() if lease is not None}
+        for partition, lease in held.items():
+            self._scoring.runner.enrol(partition, lease)
+        if not held or (self.problem is not None and self._monotonic() < self._try_at):
+            return False
+        try:
+            self._open()
+            done = sum(self._count(partition, lease, heads[partition]) for partition, lease in held.items())
+        except ScoringError as exc:
+            if not self._stop.is_set():
+                self._note(str(exc))
+            return False
+        self.problem = None
+        return done > 0
+
+    def _notify(self) -> None:
+        lease = self._tenure.lease("judge")
+        if lease is not None:
+            self._stages.notifier.look(lease)
+
+    def forget(self) -> None:
+        """After a failure: read everything anew from SQL."""
+        self._tenure.forget()
+        self._scoring.runner.forget()
+        self._scoring.recounter.forget()
+
+    def _open(self) -> None:
+        """Where there are texts to score: load the model, and write down which one it is."""
+        watchlist = self._stages.watchlist
+        if not watchlist.has_any(watchlist.scored):
+            watchlist.refresh()  # a model of texts may have come with what is about to be passed over
+            if not watchlist.has_any(watchlist.scored):
+                return
+        scorer = self._scoring.texts.scorer.open()
+        if not self._announced:
+            with self._stages.database.write() as connection:
+                put_scorer(connection, scorer)
+            watchlist.refresh()
+            self._announced = True
+        self._scoring.texts.stats.ready = True
+
+    def _count(self, partition: int, lease: Lease, head: int) -> int:
+        self._scoring.texts.waiting = partial(self._keep, partition)
+        if self._scoring.runner.behind(partition, lease, head):
+            return self._scoring.runner.take(partition, lease)
+        return self._scoring.recounter.take(partition, lease)
+
+    def _keep(self, partition: int) -> None:
+        """While scores are waited for: renew the lease, and leave when the process ends."""
+        if self._stop.is_set():
+            raise ScoringError("the process ends")
+        self._tenure.lease(f"scores-{partition}")
+
+    def _note(self, problem: str) -> None:
+        self._scoring.texts.stats.failures += 1
+        self._scoring.texts.stats.ready = False
+        self._try_at = self._monotonic() + TRY_AGAIN_S
+        if problem != self.problem:
+            log.error("texts are not scored", extra={"error": problem})
+        self.problem = problem

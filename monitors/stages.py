@@ -1,4 +1,4 @@
-"""The stages of the monitor process, built from what they need: ship, count, judge, send."""
+"""The stages of the monitor process, built from what they need: ship, count, judge, notify, send."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from pathlib import Path
 from inference.repository import Repository
 from monitors.actions import Actions
 from monitors.alerts import build_channels
+from monitors.alerts.notifier import Notifier
+from monitors.alerts.policy import policy_of
 from monitors.alerts.sender import Sender
+from monitors.choosing import Chooser
 from monitors.joiner import Joiner
 from monitors.observing import Observer
 from monitors.predictions import Predictions
 from monitors.recount import Recounter
-from monitors.rulebook import DEFAULT_RULES
 from monitors.runner import Runner
+from monitors.scores import TakeScorer, TextScorer
 from monitors.settings import AlertSettings, MonitorSettings
 from monitors.slices import Slices
 from monitors.watched import Watchlist
@@ -27,6 +30,18 @@ from storage.leases import Leases
 from storage.segments import SegmentLog
 from storage.settings import RetentionSettings
 from storage.shipper import Shipper
+
+SEGMENTS_SCORED_AT_ONCE = 8
+EVENTS_SCORED_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """What counts for the monitors that need scores of texts, at its own pace."""
+
+    texts: TakeScorer
+    runner: Runner
+    recounter: Recounter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +55,11 @@ class Stages:
     watchlist: Watchlist
     runner: Runner
     recounter: Recounter
+    scoring: Scoring | None  # None: nobody scores texts here
     joiner: Joiner
     actions: Actions
     judge: Judge
+    notifier: Notifier
     sender: Sender
 
 
@@ -59,6 +76,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
     owner: str,
     clock: Clock,
     chance: Callable[[], float],
+    scorer: TextScorer | None = None,
 ) -> Stages:
     """Wire the stages up. Opens and starts nothing."""
     watchlist = Watchlist(database, settings, clock=clock, repository=repository)
@@ -67,14 +85,22 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
         counting=counting,
         predictions=Predictions(),
         watchlist=watchlist,
+        chooser=Chooser(watchlist=watchlist, settings=settings.sampling, clock=clock),
         most_waiting=settings.labels_waiting,
         clock=clock,
     )
     actions = Actions(counting)
     recounter = Recounter(
-        database, log=log, counting=counting, watchlist=watchlist, observer=observer, settings=settings
+        database,
+        log=log,
+        counting=counting,
+        watchlist=watchlist,
+        monitors=watchlist.counted,
+        observer=observer,
+        settings=settings,
     )
     channels = build_channels(alerts)
+    policy = policy_of(alerts)
     return Stages(
         database=database,
         log=log,
@@ -85,6 +111,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
             log=log,
             counting=counting,
             watchlist=watchlist,
+            monitors=watchlist.counted,
             observer=observer,
             joiner=joiner,
             actions=actions,
@@ -93,17 +120,77 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
             clock=clock,
         ),
         recounter=recounter,
+        scoring=None
+        if scorer is None
+        else _scoring(
+            TakeScorer(scorer, share=settings.scoring.share),
+            database,
+            log=log,
+            counting=counting,
+            watchlist=watchlist,
+            settings=settings,
+            clock=clock,
+        ),
         joiner=joiner,
         actions=actions,
         judge=Judge(
             database,
             counting=counting,
             watchlist=watchlist,
-            rules=DEFAULT_RULES,
-            channels=channels,
+            rules=tuple(policy.rules.values()),
             quiet_s=settings.quiet_s,
             retention=retention,
             clock=clock,
         ),
+        notifier=Notifier(
+            database,
+            counting=counting,
+            policy=policy,
+            channels=channels,
+            no_data_after=alerts.no_data_after,
+            clock=clock,
+        ),
         sender=Sender(database, counting=counting, channels=channels, clock=clock, chance=chance),
     )
+
+
+def _scoring(  # noqa: PLR0913  # as above
+    texts: TakeScorer,
+    database: Database,
+    *,
+    log: SegmentLog,
+    counting: Counting,
+    watchlist: Watchlist,
+    settings: MonitorSettings,
+    clock: Clock,
+) -> Scoring:
+    """In small takes: what was scored and not committed is scored again after a crash."""
+    settings = settings.model_copy(
+        update={
+            "segments_at_once": min(settings.segments_at_once, SEGMENTS_SCORED_AT_ONCE),
+            "events_at_once": min(settings.events_at_once, EVENTS_SCORED_AT_ONCE),
+        }
+    )
+    observer = Observer(Slices(database, most=settings.slice_values), clock=clock, scorer=texts)
+    recounter = Recounter(
+        database,
+        log=log,
+        counting=counting,
+        watchlist=watchlist,
+        monitors=watchlist.scored,
+        observer=observer,
+        settings=settings,
+    )
+    runner = Runner(
+        log=log,
+        counting=counting,
+        watchlist=watchlist,
+        monitors=watchlist.scored,
+        observer=observer,
+        joiner=None,
+        actions=None,
+        recounter=recounter,
+        settings=settings,
+        clock=clock,
+    )
+    return Scoring(texts=texts, runner=runner, recounter=recounter)

@@ -1,8 +1,8 @@
-"""Judges windows: sums their panes, asks the monitors what that means, and the alert rules what is news.
+"""Judges windows: sums their panes, asks the monitors what that means, and the rules which alerts stand.
 
 A window is due when its model's clock, the newest event, has passed its end by the lateness; or when the wall
-clock has and the model has been quiet for a while. One that changes later is judged again. Judgements, alerts
-and the messages in the outbox commit together.
+clock has and the model has been quiet for a while. One that changes later is judged again. Judgements and
+alerts commit together. Who is told of them is the notifier's.
 """
 
 from __future__ import annotations
@@ -12,27 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from monitors.alerts.channels import Channel
-from monitors.alerts.groups import Notice, NoticeReason, episode, stem
-from monitors.alerts.rules import Decision, Reason, RuleState, decide
+from monitors.alerts.rules import RuleState, decide
 from monitors.housekeeping import judged_for_good
 from monitors.rulebook import Rule
 from monitors.watched import Watched, Watchlist
-from storage.alerts import (
-    OutboxMessage,
-    add_messages,
-    open_alerts,
-    rule_states,
-    save_alerts,
-    save_rule_states,
-    withdraw_alerts,
-)
+from storage.accounts import counted_up_to
+from storage.alerts import rule_states, save_alerts, save_rule_states, withdraw_alerts
 from storage.clock import Clock
-from storage.counting import Counting, CountingWrite
+from storage.counting import Counting
 from storage.database import Database
 from storage.leases import Lease
 from storage.measurements import add_judgements
-from storage.records import Alert, AlertStatus, Judgement
+from storage.records import Judgement
 from storage.recounts import recounts
 from storage.settings import RetentionSettings
 from storage.summaries import sum_between
@@ -67,7 +58,6 @@ class Judge:
         counting: Counting,
         watchlist: Watchlist,
         rules: Sequence[Rule],
-        channels: Sequence[Channel],
         quiet_s: float,
         retention: RetentionSettings,
         clock: Clock,
@@ -76,7 +66,6 @@ class Judge:
         self._counting = counting
         self._watchlist = watchlist
         self._rules = rules
-        self._channels = channels
         self._retention = retention
         self._quiet = timedelta(seconds=quiet_s)
         self._clock = clock
@@ -118,12 +107,20 @@ class Judge:
     def _pending(
         self, watched: Watched, before: datetime, unfinished: set[MonitorKey]
     ) -> list[PendingWindow]:
-        """Due windows, the oldest first, without those that are unknown until a recount is through."""
+        """Due windows, the oldest first, without those that are unknown until a recount is through, or until
+        texts of theirs were scored."""
         limit = AT_ONCE
         while True:
             with self._database.read() as connection:
                 found = pending_windows(connection, *watched.key, before=before, limit=limit)
-            known = [each for each in found if (each.key.monitor, *watched.key) not in unfinished]
+                scored = {each.key.monitor for each in found} & set(self._watchlist.scored)
+                up_to = counted_up_to(connection, scored)
+            known = [
+                each
+                for each in found
+                if (each.key.monitor, *watched.key) not in unfinished
+                and each.key.window.end <= up_to.get(each.key.monitor, before)
+            ]
             if known or len(found) < limit:
                 return known[:AT_ONCE]
             limit *= 4
@@ -170,8 +167,6 @@ class Judge:
                 version=version,
                 updated_at=now,
             )
-            messages = self._messages(decision, write, now)
-            add_messages(write.connection, messages)
             mark_judged(write.connection, look.windows)
         for news in decision.news:
             log.info(
@@ -179,51 +174,8 @@ class Judge:
                 extra={"reason": news.reason.value, "fingerprint": news.alert.fingerprint, "model": model},
             )
 
-    def _messages(self, decision: Decision, write: CountingWrite, now: datetime) -> list[OutboxMessage]:
-        if not decision.news or not self._channels:
-            return []
-        model, version = decision.news[0].alert.scope.model, decision.news[0].alert.scope.version
-        firing = open_alerts(write.connection, model=model, version=version)
-        rendered = [
-            channel.render(notice)
-            for notice in [_notice(decision, firing, now)]
-            for channel in self._channels
-        ]
-        return [
-            OutboxMessage(
-                message_id=message.id,
-                channel=message.channel,
-                recipient=message.recipient,
-                body=message.body,
-                made_at=now,
-                next_at=now,
-            )
-            for message in rendered
-        ]
-
 
 def due_before(clock: ModelClock, lateness: timedelta, now: datetime, quiet: timedelta) -> datetime:
     """Windows that ended by then are due."""
     by_events = clock.newest_at - lateness
     return max(by_events, now - lateness) if now - clock.counted_at >= quiet else by_events
-
-
-def _notice(decision: Decision, firing: Sequence[Alert], at: datetime) -> Notice:
-    fired = tuple(each.alert for each in decision.news if each.reason is Reason.FIRED)
-    resolved = tuple(each.alert for each in decision.news if each.reason is not Reason.FIRED)
-    told = {alert.fingerprint for alert in (*fired, *resolved)}
-    scope = (fired or resolved)[0].scope
-    labels = {"model": scope.model, "version": scope.version}
-    return Notice(
-        id=f"{episode((*fired, *resolved)[0])}.{len(fired)}.{len(resolved)}.{at:%Y%m%dT%H%M%S}",
-        thread=episode((*fired, *resolved)[0]),
-        stem=stem(labels, fired or resolved),
-        group=labels,
-        reason=NoticeReason.CHANGED,
-        at=at,
-        fired=fired,
-        standing=tuple(
-            each for each in firing if each.fingerprint not in told and each.status is AlertStatus.FIRING
-        ),
-        resolved=resolved,
-    )

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from storage import dialects
-from storage.records import Arm, Bounds, Judgement, Measurement, Scope, Window
+from storage.records import Alert, Arm, Bounds, Judgement, Measurement, Scope, Window
 from storage.tables import measurement as table
 
 _KEY = ("model", "version", "arm", "slice", "monitor", "metric", "column", "start", "end")
@@ -31,6 +32,26 @@ def add_judgements(connection: Connection, judgements: Sequence[Judgement], *, j
     """Store what was measured. The same metric of the same window replaces what was there."""
     rows = [_row(judgement, judged_at) for judgement in judgements]
     dialects.upsert(connection, table, rows, key=_KEY, replaced=_REPLACED)
+
+
+def measured_of(connection: Connection, alert: Alert, *, limit: int) -> list[Judgement]:
+    """The newest judgements of what an alert is about, oldest first."""
+    scope = alert.scope
+    statement = (
+        sa.select(table)
+        .where(
+            table.c.model == scope.model,
+            table.c.version == scope.version,
+            table.c.arm == scope.arm.value,
+            table.c.slice == scope.slice,
+            table.c.monitor == alert.monitor,
+            table.c.metric == alert.metric,
+            table.c.column == (alert.column or ""),
+        )
+        .order_by(table.c.start.desc())
+        .limit(limit)
+    )
+    return [judgement_of(row) for row in connection.execute(statement)][::-1]
 
 
 def judgement_of(row: Row[Any]) -> Judgement:

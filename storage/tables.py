@@ -303,6 +303,7 @@ alert = sa.Table(
     ),  # the status that people were told last
     sa.UniqueConstraint("fingerprint", "starts_at", name="alert_episode"),
     sa.Index("alert_model", "model", "status"),
+    sa.Index("alert_told", "status", "told"),
 )
 
 alert_state = sa.Table(

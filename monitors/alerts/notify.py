@@ -16,32 +16,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from monitors.alerts.groups import Notice, NoticeReason, Words, episode, place, stem
-from monitors.alerts.suppression import Inhibition, Member, Mute, next_change, suppressed
-from monitors.rulebook import Rule
+from monitors.alerts.policy import Policy
+from monitors.alerts.suppression import Member, next_change, suppressed
 from storage.records import Alert, AlertStatus
 from storage.silences import Silence
 
 Episode = tuple[str, datetime]
 """Fingerprint and start: one alert from when it fires until it is over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What the operator chose. The fields are those of `alerts` in `inferwatch.yaml`."""
-
-    group_by: tuple[str, ...] = ("model", "version")
-    group_wait: timedelta = timedelta(seconds=30)
-    group_interval: timedelta = timedelta(minutes=5)
-    repeat_interval: timedelta = timedelta(hours=4)
-    send_resolved: bool = True
-    inhibitions: tuple[Inhibition, ...] = ()
-    mutes: tuple[Mute, ...] = ()
-    rules: Mapping[str, Rule] = field(default_factory=dict)  # by name: for their words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +98,7 @@ def notify(situation: Situation, memory: Memory, policy: Policy, now: datetime) 
     labels: dict[str, dict[str, str]] = {name: state.group for name, state in memory.groups.items()}
     for member in situation.members:
         group = {label: member.labels.get(label, "") for label in policy.group_by}
-        name = msgspec.json.encode(group).decode()
+        name = group_name(group)
         labels.setdefault(name, group)
         members.setdefault(name, []).append(member)
     looks = {
@@ -140,6 +126,11 @@ def notify(situation: Situation, memory: Memory, policy: Policy, now: datetime) 
         told={key: status for look in looks.values() for key, status in look.told.items()},
         reasons={name: look.reason for name, look in looks.items() if look.reason is not None},
     )
+
+
+def group_name(group: Mapping[str, str]) -> str:
+    """One name for the labels that the alerts of a group share."""
+    return msgspec.json.encode(dict(group)).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

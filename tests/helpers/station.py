@@ -223,6 +223,10 @@ class Station:
         lease = self.lease("judge")
         return self.stages.judge.look(lease)
 
+    def notify(self) -> int:
+        lease = self.lease("judge")
+        return self.stages.notifier.look(lease)
+
     def send(self) -> int:
         lease = self.lease("send")
         return self.stages.sender.send(lease)

@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("alert", sa.Column("told", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.execute("update alert set told = status where status <> 'pending'")  # each was told when it changed
+    op.create_index("alert_told", "alert", ["status", "told"], unique=False)
     for name in ("reason", "subject", "group"):
         op.add_column("outbox", sa.Column(name, sa.Text(), nullable=False, server_default=sa.text("''")))
     op.create_index("outbox_made", "outbox", ["made_at"], unique=False)

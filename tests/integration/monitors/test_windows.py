@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,6 +121,9 @@ def test_drift_in_two_of_three_windows_fires_and_is_told_once(station: Station) 
         station.store(part)
         station.count()
         station.judge()
+        station.notify()
+        station.clock.move(seconds=30)
+    station.notify()
 
     assert alerts(station) == [("age", "firing")]
     (alert,) = [row for row in station.rows(tables.alert) if row.slice == "all"]
@@ -166,7 +170,7 @@ def test_a_crash_at_any_step_of_judging_tells_nobody_twice(station: Station) -> 
     for part in windows([0.6, 0.6, 0.0]):
         station.store(part)
     station.count()
-    for step in range(1, 9):
+    for step in range(1, 7):
         station.counting.crash_at = ("connection", "before", step)
         with pytest.raises(CrashError):
             station.judge()
@@ -174,6 +178,14 @@ def test_a_crash_at_any_step_of_judging_tells_nobody_twice(station: Station) -> 
 
     while station.judge():
         pass
+    station.notify()
+    station.clock.move(seconds=30)
+    for step in range(1, 9):
+        station.counting.crash_at = ("connection", "before", step)
+        with contextlib.suppress(CrashError):
+            station.notify()
+        station.restart()
+    station.notify()
 
     mails = [row for row in station.rows(tables.outbox) if row.recipient == "ops@example.org"]
     assert len(mails) == len({row.message_id for row in mails}) == 1

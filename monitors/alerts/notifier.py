@@ -1,0 +1,238 @@
+"""Reads what stands, asks `notify` who is told what, and puts the messages into the outbox.
+
+It runs under the lease of the judge, in whose thread it is, and all that comes of one look commits together:
+messages, what people know, and what is remembered of their groups. So after any crash nothing is told twice
+and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from monitors.alerts.absence import absences
+from monitors.alerts.capping import Allowance, admit
+from monitors.alerts.channels import Channel, wants
+from monitors.alerts.groups import History, Notice, NoticeReason, Point
+from monitors.alerts.notify import Episode, GroupState, Memory, Situation, Telling, group_name, notify
+from monitors.alerts.policy import Policy
+from monitors.alerts.suppression import Member
+from monitors.rulebook import NO_DATA
+from storage.accounts import lags
+from storage.alerts import OutboxMessage, add_messages, save_alerts
+from storage.clock import Clock
+from storage.counting import Counting
+from storage.database import Database
+from storage.leases import Lease
+from storage.matching import labels_of
+from storage.measurements import measured_of
+from storage.records import Alert, AlertStatus, Judgement
+from storage.telling import Kind, Standing, forget, mark_told, remember, standing
+
+log = logging.getLogger(__name__)
+
+SETTLED = timedelta(seconds=60)
+"""After a start or an outage, no model is missed for so long: its events may still be on their way."""
+CHARTS = 3
+POINTS = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class _Changes:
+    """What one look writes."""
+
+    alerts: Sequence[Alert]
+    telling: Telling
+    messages: list[OutboxMessage] = field(default_factory=list)
+    allowances: dict[str, Allowance] = field(default_factory=dict)
+
+
+class Notifier:
+    """Tells people. One at a time: each call needs the lease `judge`."""
+
+    def __init__(  # noqa: PLR0913  # each is one stage or one fact, given by the composition root
+        self,
+        database: Database,
+        *,
+        counting: Counting,
+        policy: Policy,
+        channels: Sequence[Channel],
+        no_data_after: timedelta | None,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._counting = counting
+        self._policy = policy
+        self._channels = channels
+        self._no_data_after = no_data_after
+        self._clock = clock
+        self._looked_at: datetime | None = None
+        self._steady_since: datetime | None = None
+        self.told: Counter[NoticeReason] = Counter()  # notices by reason, since this process began
+        self.reasons: Mapping[str, NoticeReason] = {}  # of every group, at the last look
+        self.unrendered = 0  # messages that a channel could not make
+        self.expecting = (
+            False  # whether an alert stands or a message is held, so that time alone may tell more
+        )
+
+    def look(self, lease: Lease) -> int:
+        """Tell what is due. Returns how many notices that were."""
+        now = self._clock()
+        settled = self._settled(now)
+        with self._database.read() as connection:
+            found = standing(connection, now)
+        alerts = self._absences(found, now, settled=settled)
+        groups = {name: GroupState.from_bytes(body) for name, body in found.groups.items()}
+        telling = notify(self._situation(found, alerts), Memory(groups=groups), self._policy, now)
+        changes = _Changes(alerts=alerts, telling=telling)
+        self.expecting = bool(telling.memory.groups)
+        self._render(changes, found.recipients, now)
+        self._write(changes, groups, lease, now)
+        self._note(telling)
+        return len(telling.notices)
+
+    def _settled(self, now: datetime) -> bool:
+        """Whether looks have come regularly for a while."""
+        if self._looked_at is None or now - self._looked_at > SETTLED:
+            self._steady_since = now
+        self._looked_at = now
+        return self._steady_since is not None and now - self._steady_since >= SETTLED
+
+    def _absences(self, found: Standing, now: datetime, *, settled: bool) -> list[Alert]:
+        changed = absences(
+            found.clocks,
+            found.versions,
+            [each.alert for each in found.alerts if each.alert.status is AlertStatus.FIRING],
+            rule=self._policy.rules.get(NO_DATA),
+            after=self._no_data_after,
+            settled=settled,
+            now=now,
+        )
+        if all(alert.status is AlertStatus.RESOLVED for alert in changed) or not self._behind():
+            return changed
+        return [alert for alert in changed if alert.status is AlertStatus.RESOLVED]
+
+    def _behind(self) -> bool:
+        """Whether events wait to be counted: then nobody knows which models have traffic."""
+        with self._database.read() as connection:
+            return any(lag.events for lag in lags(connection))
+
+    def _situation(self, found: Standing, changed: Sequence[Alert]) -> Situation:
+        told = {_key(each.alert): each.told for each in found.alerts}
+        alerts = {_key(each.alert): each.alert for each in found.alerts}
+        alerts |= {_key(alert): alert for alert in changed}
+        return Situation(
+            members=tuple(
+                Member(alert=alert, labels=self._labels(alert), told=told.get(key))
+                for key, alert in alerts.items()
+            ),
+            silences=tuple(found.silences),
+            acknowledged=found.acknowledged,
+        )
+
+    def _labels(self, alert: Alert) -> Mapping[str, str]:
+        rule = self._policy.rules.get(alert.rule)
+        return labels_of(alert, rule.labels if rule else None)
+
+    def _render(self, changes: _Changes, allowances: Mapping[str, bytes], now: datetime) -> None:
+        notices = [replace(each, histories=self._histories(each)) for each in changes.telling.notices]
+        for channel in self._channels:
+            wanted = [notice for notice in notices if wants(channel, notice)]
+            if channel.per_hour is not None:
+                wanted = self._admitted(channel, wanted, allowances, changes, now)
+            for notice in wanted:
+                self._add(channel, notice, changes, now)
+
+    def _histories(self, notice: Notice) -> tuple[History, ...]:
+        """What was measured before the first of its alerts."""
+        with self._database.read() as connection:
+            found = {alert: measured_of(connection, alert, limit=POINTS) for alert in notice.alerts[:CHARTS]}
+        return tuple(_history(alert, judgements) for alert, judgements in found.items() if judgements)
+
+    def _admitted(
+        self,
+        channel: Channel,
+        wanted: Sequence[Notice],
+        allowances: Mapping[str, bytes],
+        changes: _Changes,
+        now: datetime,
+    ) -> list[Notice]:
+        name = f"{channel.name} {channel.recipient}"
+        before = Allowance.from_bytes(allowances[name]) if name in allowances else Allowance()
+        if not wanted and not before.held:
+            return []
+        admitted = admit(
+            before,
+            wanted,
+            recipient=name,
+            per_hour=channel.per_hour or 1,
+            wait=self._policy.group_wait,
+            now=now,
+        )
+        if admitted.allowance != before:
+            changes.allowances[name] = admitted.allowance
+        self.expecting |= bool(admitted.allowance.held)
+        return list(admitted.notices)
+
+    def _add(self, channel: Channel, notice: Notice, changes: _Changes, now: datetime) -> None:
+        try:
+            message = channel.render(notice)
+        except Exception:  # a plug-in may raise anything: the log says so, and the other channels tell
+            self.unrendered += 1
+            log.exception("notice not rendered", extra={"channel": channel.name, "id": notice.id})
+            return
+        changes.messages.append(
+            OutboxMessage(
+                message_id=message.id,
+                channel=message.channel,
+                recipient=message.recipient,
+                body=message.body,
+                made_at=now,
+                next_at=now,
+                reason=notice.reason.value,
+                subject=notice.subject,
+                group=group_name(notice.group) if notice.group else "",
+            )
+        )
+
+    def _write(
+        self, changes: _Changes, before: Mapping[str, GroupState], lease: Lease, now: datetime
+    ) -> None:
+        telling = changes.telling
+        after = telling.memory.groups
+        changed = {name: state.to_bytes() for name, state in after.items() if before.get(name) != state}
+        gone = before.keys() - after.keys()
+        if not (changed or gone or changes.alerts or telling.told or changes.messages or changes.allowances):
+            return
+        allowances = {name: each.to_bytes() for name, each in changes.allowances.items()}
+        with self._counting.transaction(lease) as write:
+            save_alerts(write.connection, changes.alerts, stored_at=now)
+            mark_told(write.connection, telling.told)
+            remember(write.connection, Kind.GROUP, changed, updated_at=now)
+            forget(write.connection, Kind.GROUP, gone)
+            remember(write.connection, Kind.RECIPIENT, allowances, updated_at=now)
+            add_messages(write.connection, changes.messages)
+
+    def _note(self, telling: Telling) -> None:
+        self.reasons = telling.reasons
+        for notice in telling.notices:
+            self.told[notice.reason] += 1
+            about = {"reason": notice.reason.value, "id": notice.id, "alerts": len(notice.alerts)}
+            log.info("notice", extra=about)
+
+
+def _history(alert: Alert, judgements: Sequence[Judgement]) -> History:
+    points = []
+    for judgement in judgements:
+        low, high = judgement.measurement.interval or (None, None)
+        value = judgement.measurement.value
+        points.append(Point(at=judgement.window.end, value=value, low=low, high=high))
+    bounds = judgements[-1].measurement.bounds
+    return History(fingerprint=alert.fingerprint, points=tuple(points), bounds=bounds)
+
+
+def _key(alert: Alert) -> Episode:
+    return alert.fingerprint, alert.starts_at
