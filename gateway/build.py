@@ -33,6 +33,7 @@ from gateway.supervisor import Child, Supervisor, check_ports
 from inference.engine import Engine
 from inference.errors import UnknownModelError
 from inference.repository import Repository
+from monitors.rule_settings import effective_rules
 from storage.clock import Clock, utc_now
 from storage.database import open_reader
 from storage.journal import Journal
@@ -98,7 +99,8 @@ def gateway(
     app.include_router(v1_routes(engine))
     app.include_router(labels_routes(Labels(journal, metrics, redactions, clock)))
     app.include_router(question_routes(database, redactions))
-    app.include_router(alert_routes(AlertActions(journal, database, clock, rule_labels={})))
+    rule_labels = {rule.name: rule.labels for rule in effective_rules(settings.alerts.rules)}
+    app.include_router(alert_routes(AlertActions(journal, database, clock, rule_labels=rule_labels)))
     app.include_router(state_routes(database, engine, journal))
     hot = HotRoutes(
         engine=engine, keys=keys, recorder=Recorder(capture, metrics), redactions=redactions, clock=clock,
@@ -132,6 +134,7 @@ def monitor(settings: Settings) -> None:
             monitor=settings.monitor,
             alerts=settings.alerts,
             repository=settings.engine.repository,
+            code=settings.engine.code,
         ),
         clock=utc_now,
     )

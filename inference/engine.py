@@ -59,9 +59,15 @@ class Engine:
     """Loads model versions of a repository and answers with them. One to an event loop."""
 
     def __init__(
-        self, repository: Repository, settings: EngineSettings, *, clock: Callable[[], datetime]
+        self,
+        repository: Repository,
+        settings: EngineSettings,
+        *,
+        clock: Callable[[], datetime],
+        only: tuple[str, str] | None = None,
     ) -> None:
         self._repository = repository
+        self._only = only  # name and version; None: everything
         self._settings = settings
         self._clock = clock
         self._now = time.perf_counter
@@ -123,6 +129,8 @@ class Engine:
         """Look at the repository now, and begin to load what is new and newest."""
         newest: dict[str, Version] = {}
         for name, version in await asyncio.to_thread(self._repository.places):
+            if self._only not in (None, (name, version)):
+                continue
             if (name, version) not in self._versions:
                 found = await asyncio.to_thread(self._known, name, version)
                 self._versions.setdefault((name, version), found)

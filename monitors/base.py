@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inference.manifest import ModelSpec
     from monitors.frames import Frame
     from monitors.reference import Reference
+    from storage.scorers import Scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class ModelContext:
 
     manifest: ModelSpec
     reference: Reference | None = None  # None: the operator has not set one
+    scorer: Scorer | None = None  # which model scores texts; None: none was ever loaded
 
 
 class Monitor(Protocol):

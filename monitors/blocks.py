@@ -74,6 +74,7 @@ class Block:
     labels: Sequence[Label] | None = None
     conflicts: NDArray[np.bool_] | None = None
     pi: NDArray[np.float64] | None = None  # with which each row was chosen to be labelled; NaN: it was not
+    delays: NDArray[np.float64] | None = None  # seconds from each prediction to its first label; NaN: none
     ids: tuple[EventId, ...] = ()  # of the events
     scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  # by text column: rows x classes
     requests: Requests = NO_REQUESTS
@@ -174,6 +175,7 @@ def block_of_columns(  # noqa: PLR0913
     start: datetime | None = None,
     conflicts: NDArray[np.bool_] | None = None,
     pi: NDArray[np.float64] | None = None,
+    delays: NDArray[np.float64] | None = None,
     scores: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Block:
     """A block of rows that lie in columns already."""
@@ -192,6 +194,7 @@ def block_of_columns(  # noqa: PLR0913
         labels=labels,
         conflicts=conflicts,
         pi=pi,
+        delays=delays,
         scores=scores or {},
     )
 

@@ -5,6 +5,7 @@ MonitorError
 ├── MonitorSettingsError      a setting that a monitor does not have, or a value it cannot take
 ├── FrameError                an event whose columns contradict each other: it goes to quarantine
 ├── InvalidReferenceError     bytes that are no reference, or rows that no reference can be made of
+├── ScoringError              texts cannot be scored: the model that should is missing, broken or not in force
 └── ChannelError              a notice did not reach its channel
 """
 
@@ -35,6 +36,10 @@ class FrameError(MonitorError):
 
 class InvalidReferenceError(MonitorError):
     """Not a reference. Make it anew with `inferwatch reference set`."""
+
+
+class ScoringError(MonitorError):
+    """Texts cannot be scored now. Nothing is counted without its scores: what came waits in the log."""
 
 
 class ChannelError(MonitorError):

@@ -7,7 +7,7 @@ the whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -144,6 +144,14 @@ class Frame:
             return np.full(self.rows, np.nan)
         return pi if self._index is None else pi[self._index]
 
+    @property
+    def delays(self) -> NDArray[np.float64]:
+        """Seconds from each prediction to the first label that came for it; NaN where none comes here."""
+        delays = self._block.delays
+        if delays is None:
+            return np.full(self.rows, np.nan)
+        return delays if self._index is None else delays[self._index]
+
     def scores(self, name: str) -> NDArray[np.float32] | None:
         """Scores of a text column, rows x classes; NaN where a text was not scored. None: there are none."""
         scores = self._block.scores.get(name)
@@ -190,9 +198,16 @@ class ChangedFrames:
 
 
 def frames_of(
-    events: Iterable[tuple[EventId, InferenceEvent]], manifest: ModelSpec, pane: timedelta
+    events: Iterable[tuple[EventId, InferenceEvent]],
+    manifest: ModelSpec,
+    pane: timedelta,
+    scores: Callable[[Sequence[tuple[EventId, InferenceEvent]]], Mapping[str, NDArray[np.float32]]]
+    | None = None,
 ) -> list[Frame]:
-    """Events of one model version as frames, one for each arm and pane, the oldest pane first."""
+    """Events of one model version as frames, one for each arm and pane, the oldest pane first.
+
+    `scores` gives the score columns of some of these events.
+    """
     columns, outputs = _columns(manifest)
     groups: dict[tuple[int, Arm], list[tuple[EventId, InferenceEvent]]] = {}
     length = pane.total_seconds()
@@ -203,7 +218,11 @@ def frames_of(
             )
         groups.setdefault((int(event.at.timestamp() // length), event.arm), []).append((event_id, event))
     return [
-        Frame(block_of_events(groups[key], columns, outputs, _EPOCH + key[0] * pane))
+        Frame(
+            block_of_events(
+                groups[key], columns, outputs, _EPOCH + key[0] * pane, scores(groups[key]) if scores else None
+            )
+        )
         for key in sorted(groups)
     ]
 
@@ -226,6 +245,7 @@ def frame_of_columns(
     *,
     labels: Sequence[Label] | None = None,
     tags: Mapping[str, Sequence[str | None]] | None = None,
+    scores: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Frame:
     """Rows of a file or of stored traffic: inputs, and outputs and labels where they are known. All count as
     answered.
@@ -235,7 +255,7 @@ def frame_of_columns(
     """
     rows = max((len(column) for column in values.values()), default=0)
     columns, _ = _columns(manifest)
-    return Frame(block_of_columns(values, columns, rows=rows, tags=tags or {}, labels=labels))
+    return Frame(block_of_columns(values, columns, rows=rows, tags=tags or {}, labels=labels, scores=scores))
 
 
 def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -> ChangedFrames:
@@ -250,8 +270,12 @@ def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -
         for name in sorted({name for change in changes for name in change.tags})
     }
 
-    def frame(labels: list[Label], conflicts: NDArray[np.bool_] | None, pi: NDArray[np.float64]) -> Frame:
-        arm = changes[0].arm
+    def frame(
+        labels: list[Label],
+        pi: NDArray[np.float64],
+        conflicts: NDArray[np.bool_] | None = None,
+        delays: NDArray[np.float64] | None = None,
+    ) -> Frame:
         return Frame(
             block_of_columns(
                 values,
@@ -259,21 +283,31 @@ def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -
                 rows=len(changes),
                 tags=tags,
                 labels=labels,
-                arm=arm,
+                arm=changes[0].arm,
                 start=start,
                 conflicts=conflicts,
                 pi=pi,
+                delays=delays,
             )
         )
 
     pi = np.array([change.pi for change in changes], dtype=np.float64)  # None becomes NaN
     earlier = np.where([change.chosen for change in changes], np.nan, pi)
     return ChangedFrames(
-        before=frame([change.before for change in changes], None, earlier),
+        before=frame([change.before for change in changes], earlier),
         after=frame(
-            [change.after for change in changes], np.array([change.conflict for change in changes]), pi
+            [change.after for change in changes],
+            pi,
+            np.array([change.conflict for change in changes]),
+            np.array([_delay_s(change) for change in changes]),
         ),
     )
+
+
+def _delay_s(change: LabelChange) -> float:
+    if change.before is not None or change.after is None:
+        return np.nan
+    return (change.labelled_at - change.at).total_seconds()
 
 
 def _only(values: Sequence[_T] | None) -> _T | None:

@@ -11,6 +11,7 @@ from monitors.base import Monitor
 from monitors.decoding import Decoded
 from monitors.frames import Frame, frames_of, frames_of_changes
 from monitors.halving import digest
+from monitors.scores import ScoreColumns, TakeScorer
 from monitors.slices import Slices
 from monitors.watched import Watched
 from storage.clock import Clock
@@ -39,15 +40,19 @@ class Counted:
 class Observer:
     """Shows frames to monitors. The frames and slices of a take are made once and shared by all of them."""
 
-    def __init__(self, slices: Slices, *, clock: Clock) -> None:
+    def __init__(self, slices: Slices, *, clock: Clock, scorer: TakeScorer | None = None) -> None:
         self._slices = slices
         self._clock = clock
+        self._scorer = scorer  # None: its monitors need no scores
 
     def observe(self, watched: Watched, names: Sequence[str], decoded: Decoded) -> dict[str, Counted]:
         """What each of these monitors counts of one model version."""
         events = decoded.events.get(watched.key, [])
         changes = decoded.changes.get(watched.key, [])
-        framed = _Framed(self._slices, watched, events)
+        scores = None
+        if self._scorer is not None and any(name in watched.monitors for name in names):
+            scores = self._scorer.score(events, watched.manifest, watched.scorer).of
+        framed = _Framed(self._slices, watched, events, scores)
         found: dict[str, Counted] = {}
         for name in names:
             monitor = watched.monitors.get(name)
@@ -83,7 +88,7 @@ class Observer:
                     partition=partition,
                 )
                 counted.summaries[key] = counted.summaries.get(key, Summary()) + summary
-                window = watched.window_of(start)
+                window = watched.window_of(start, name)
                 counted.windows.add(WindowKey(monitor=name, scope=scope, window=window))
         now = self._clock()
         for (id_, record), error in digested.bad:
@@ -104,7 +109,14 @@ class Observer:
 class _Framed:
     """Events of a take as frames in slices. Those of the whole take are kept; those of its halves are not."""
 
-    def __init__(self, slices: Slices, watched: Watched, events: Events) -> None:
+    def __init__(
+        self,
+        slices: Slices,
+        watched: Watched,
+        events: Events,
+        scores: Callable[[Events], ScoreColumns] | None,
+    ) -> None:
+        self._scores = scores
         self._slices = slices
         self._watched = watched
         self._events = events
@@ -123,7 +135,7 @@ class _Framed:
         return self._whole
 
     def _cut(self, events: Events) -> list[Frame]:
-        return frames_of(events, self._watched.manifest, self._watched.pane)
+        return frames_of(events, self._watched.manifest, self._watched.pane, self._scores)
 
 
 def _in_slices(frames: Sequence[Frame], slices: Slices, watched: Watched) -> Iterator[tuple[Pane, Frame]]:

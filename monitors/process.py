@@ -21,7 +21,8 @@ from inference.repository import Repository
 from monitors.housekeeping import Housekeeping
 from monitors.loops import LONGEST_PAUSE_S, Loop
 from monitors.metrics import MonitorCollector, serve_metrics
-from monitors.rounds import CountingRound
+from monitors.rounds import CountingRound, ScoringRound
+from monitors.scorer import EngineScorer
 from monitors.settings import AlertSettings, MonitorSettings
 from monitors.stages import Stages, build_stages
 from monitors.tenure import Tenure
@@ -48,6 +49,7 @@ class ProcessSettings:
     monitor: MonitorSettings
     alerts: AlertSettings
     repository: Path
+    code: tuple[Path, ...] = ()  # the operator's own modules
 
 
 def run(settings: ProcessSettings, *, clock: Clock = utc_now) -> None:
@@ -79,6 +81,9 @@ def owner_of(settings: DatabaseSettings) -> str:
 def _run_with(database: Database, stop: threading.Event, settings: ProcessSettings, clock: Clock) -> None:
     segments = SegmentLog(database, clock=clock, retain_days=settings.retention.segments_days)
     counting = Counting(database, segments, clock=clock)
+    scorer = EngineScorer(
+        settings.monitor.scoring, Repository(settings.repository), code=settings.code, clock=clock
+    )
     stages = build_stages(
         database,
         log=segments,
@@ -91,9 +96,10 @@ def _run_with(database: Database, stop: threading.Event, settings: ProcessSettin
         owner=owner_of(settings.database),
         clock=clock,
         chance=random.random,
+        scorer=scorer,
     )
     housekeeping = Housekeeping(database, segments, counting, settings=settings.retention, clock=clock)
-    tenures = [Tenure(stages.leases, ttl_s=settings.monitor.lease_s) for _ in ("count", "send")]
+    tenures = [Tenure(stages.leases, ttl_s=settings.monitor.lease_s) for _ in ("count", "send", "score")]
     loops = _loops(stages, housekeeping, tenures, stop, settings)
     if settings.monitor.metrics_port is not None:
         collector = MonitorCollector(stages, loops, clock=clock)
@@ -103,6 +109,7 @@ def _run_with(database: Database, stop: threading.Event, settings: ProcessSettin
     log.info("monitor process runs", extra={"partitions": len(segments.partitions)})
     stop.wait()
     ended = [loop.join(STOP_S) for loop in loops]
+    scorer.close()
     if all(ended):
         _release(tenures)
     log.info("monitor process ended", extra={"cleanly": all(ended)})
@@ -115,10 +122,13 @@ def _loops(
     stop: threading.Event,
     settings: ProcessSettings,
 ) -> list[Loop]:
-    counting, sending = tenures
+    counting, sending, scoring = tenures
     rounds = CountingRound(stages, counting, housekeeping)
     poll_s = settings.monitor.poll_s
     loops = [Loop("count", rounds.step, stop=stop, poll_s=poll_s, after_failure=rounds.forget)]
+    if stages.scoring is not None:
+        scores = ScoringRound(stages, stages.scoring, scoring, stop)
+        loops.append(Loop("score", scores.step, stop=stop, poll_s=poll_s, after_failure=scores.forget))
     if (shipper := stages.shipper) is not None:
         loops.append(Loop("ship", lambda: shipper.ship() > 0, stop=stop, poll_s=poll_s))
     if settings.alerts.email is not None:

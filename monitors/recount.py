@@ -6,7 +6,7 @@ the newest segments first, by the same code that counts new ones. Until then the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitors.decoding import Decoded, ModelKey, collector_paused, decode
@@ -30,6 +30,7 @@ class Recounter:
         log: SegmentLog,
         counting: Counting,
         watchlist: Watchlist,
+        monitors: Sequence[str],
         observer: Observer,
         settings: MonitorSettings,
     ) -> None:
@@ -37,6 +38,7 @@ class Recounter:
         self._log = log
         self._counting = counting
         self._watchlist = watchlist
+        self._monitors = frozenset(monitors)
         self._observer = observer
         self._settings = settings
         self._known: dict[int, tuple[Lease, dict[tuple[str, str, str], Recount]]] = {}
@@ -128,11 +130,11 @@ class Recounter:
         }
 
     def _in_force(self) -> dict[tuple[str, str, str], str]:
-        """The references of all monitors that count in bins, by monitor and model version."""
+        """The references of its monitors that count against one, by monitor and model version."""
         return {
             (name, *watched.key): reference
             for watched in self._watchlist.all()
-            for name in watched.monitors
+            for name in self._monitors & watched.monitors.keys()
             if (reference := watched.reference_of(name)) is not None
         }
 

@@ -34,6 +34,7 @@ from storage.summary import Summary
 if TYPE_CHECKING:
     from monitors.base import Monitor
     from monitors.frames import Frame
+    from storage.scorers import Scorer
 
 FORMAT = 1
 TOP_CATEGORIES = 50
@@ -123,9 +124,16 @@ class Reference:
 
 
 def reference_of(
-    frame: Frame, manifest: ModelSpec, source: str, kinds: Mapping[str, type[Monitor]]
+    frame: Frame,
+    manifest: ModelSpec,
+    source: str,
+    kinds: Mapping[str, type[Monitor]],
+    scorer: Scorer | None = None,
 ) -> Reference:
-    """The reference that the rows of a frame make. Outputs and labels count where the frame has them."""
+    """The reference that the rows of a frame make. Outputs and labels count where the frame has them.
+
+    `scorer` is the model that its texts were scored with, if they were.
+    """
     if frame.rows == 0:
         raise InvalidReferenceError(f"{source} has no rows: a reference needs some")
     columns = [_column(frame, column) for column in frame.columns.values() if column.kind is not Kind.TEXT]
@@ -138,14 +146,15 @@ def reference_of(
         columns={column.name: column for column in columns if column.rows},
         summaries={},
     )
-    summaries = {name: _observed(kind, frame, manifest, draft) for name, kind in sorted(kinds.items())}
+    context = ModelContext(manifest=manifest, reference=draft, scorer=scorer)
+    summaries = {name: _observed(kind, frame, context) for name, kind in sorted(kinds.items())}
     draft = replace(draft, summaries={name: summary for name, summary in summaries.items() if summary})
     digest = _hash(draft)
     return replace(
         draft,
         hash=digest,
         summaries={
-            name: Summary(summary.counts, digest if kinds[name].uses_reference else None)
+            name: Summary(summary.counts, digest if kinds[name].uses_reference else summary.reference)
             for name, summary in draft.summaries.items()
         },
     )
@@ -181,8 +190,7 @@ def _hash(reference: Reference) -> str:
     return hashlib.sha256(replace(reference, hash="", summaries=bare).to_bytes()).hexdigest()
 
 
-def _observed(kind: type[Monitor], frame: Frame, manifest: ModelSpec, draft: Reference) -> Summary:
-    context = ModelContext(manifest=manifest, reference=draft)
+def _observed(kind: type[Monitor], frame: Frame, context: ModelContext) -> Summary:
     make: Callable[..., Monitor] = kind
     return make(model=context).observe(frame) if kind.applies(context) else Summary()
 

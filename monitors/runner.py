@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitors.actions import ACTIONS, Actions
-from monitors.decoding import Decoded, collector_paused, decode
+from monitors.decoding import Decoded, collector_paused, decode, passed_over
 from monitors.joiner import JOINER, Joiner
 from monitors.observing import Counted, Observer
 from monitors.recount import Recounter
@@ -32,7 +32,11 @@ class _Positions:
 
 
 class Runner:
-    """Takes segments from the log for all monitors. Each call needs the partition's lease."""
+    """Takes segments from the log for some monitors. Each call needs the lease of their partition.
+
+    One counts what takes no time, joins labels and keeps the models' clocks. Another, without joiner and
+    actions, counts what needs scores at its own pace.
+    """
 
     def __init__(  # noqa: PLR0913  # each is one stage or one fact, given by the composition root
         self,
@@ -40,9 +44,10 @@ class Runner:
         log: SegmentLog,
         counting: Counting,
         watchlist: Watchlist,
+        monitors: Sequence[str],
         observer: Observer,
-        joiner: Joiner,
-        actions: Actions,
+        joiner: Joiner | None,
+        actions: Actions | None,
         recounter: Recounter,
         settings: MonitorSettings,
         clock: Clock,
@@ -50,6 +55,7 @@ class Runner:
         self._log = log
         self._counting = counting
         self._watchlist = watchlist
+        self._monitors = tuple(monitors)
         self._observer = observer
         self._joiner = joiner
         self._actions = actions
@@ -71,7 +77,7 @@ class Runner:
                     continue
                 with collector_paused():
                     names = [name for name, position in positions.items() if position == seq]
-                    self._count(decode(segments), names, lease, positions)
+                    self._count(self._decoded(segments), names, lease, positions)
                     taken += len(segments)
         except BaseException:
             self._positions.pop(partition, None)  # whatever committed, the next look reads it from SQL
@@ -83,6 +89,16 @@ class Runner:
         positions = self._positions_of(partition, lease)
         return min(positions.values()) < head or self._recounter.has_new(partition, lease)
 
+    def enrol(self, partition: int, lease: Lease) -> None:
+        """Give every monitor a position in a partition, so that it is seen to be behind before it begins."""
+        held = self._positions.get(partition)
+        if held is not None and held.lease == lease:
+            return
+        with self._counting.transaction(lease) as write:
+            for name in self._monitors:
+                write.enrol(name, partition)
+        self._positions_of(partition, lease)
+
     def forget(self) -> None:
         """After a failure: read the positions anew from SQL."""
         self._positions.clear()
@@ -90,7 +106,8 @@ class Runner:
     def _positions_of(self, partition: int, lease: Lease) -> dict[str, int]:
         held = self._positions.get(partition)
         if held is None or held.lease != lease:
-            names = (*self._watchlist.names, JOINER, ACTIONS)
+            stages = {JOINER: self._joiner, ACTIONS: self._actions}
+            names = (*self._monitors, *(name for name, stage in stages.items() if stage is not None))
             seqs = {name: self._counting.cursor(name, partition).seq for name in names}
             held = self._positions[partition] = _Positions(lease=lease, seqs=seqs)
         return held.seqs
@@ -109,17 +126,23 @@ class Runner:
             taken.append(segment)
         return taken
 
+    def _decoded(self, segments: Sequence[Segment]) -> Decoded:
+        """Read, unless nobody looks for anything in it."""
+        wanted = self._joiner is not None or self._watchlist.has_any(self._monitors)
+        return decode(segments) if wanted else passed_over(segments)
+
     def _count(self, decoded: Decoded, names: Sequence[str], lease: Lease, positions: dict[str, int]) -> None:
-        if JOINER in names:
+        if JOINER in names and self._joiner is not None:
             self._joiner.take(decoded, lease)
             positions[JOINER] = decoded.seq
-        if ACTIONS in names:
+        if ACTIONS in names and self._actions is not None:
             self._actions.take(decoded, lease)
             positions[ACTIONS] = decoded.seq
         monitors = [name for name in names if name not in {JOINER, ACTIONS}]
         counted = self._observed(decoded, monitors)
         with self._counting.transaction(lease) as write:
-            self._note_newest(decoded, write)
+            if self._joiner is not None:
+                self._note_newest(decoded, write)
             for name in monitors:
                 _write(decoded, name, counted[name], write)
         positions.update(dict.fromkeys(monitors, decoded.seq))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -19,7 +20,7 @@ from monitors.rule_settings import (
 )
 from storage.records import Severity
 
-Scalar = str | int | float | bool | list[str] | list[float]
+Scalar = str | int | float | bool | list[str] | list[float] | dict[str, float]
 _WEB_ADDRESS = re.compile(r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
 GATEWAY_URL = "http://localhost:8080"
 Address = Annotated[str, Field(pattern=r"^[^@\s<>,;:\"()\[\]\\]+@[A-Za-z0-9.-]+$", max_length=254)]
@@ -190,6 +191,42 @@ class AlertSettings(Section):
         return self
 
 
+class ScoringSettings(Section):
+    """The model that scores texts for the monitor toxicity, and how much of the machine it may take."""
+
+    model: str | None = Field(
+        default=None, description="name in the model repository; not given: the small one that is bundled"
+    )
+    share: float = Field(
+        default=1.0, gt=0, le=1, description="share of the events whose texts are scored, chosen by event id"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = Field(
+        default="cpu", description="where it runs; an accelerator is shared with the gateway"
+    )
+    threads: int = Field(default=1, ge=1, description="CPU threads of one forward")
+    folder: Path = Field(
+        default=Path(".inferwatch/scorers"), description="where the bundled model is kept once it was added"
+    )
+
+
+class SamplingSettings(Section):
+    """How many answers of a model people are asked to label, and may be given back by `GET /api/samples`."""
+
+    budget_per_day: int = Field(
+        default=100,
+        ge=0,
+        le=1_000_000,
+        description="rows of each model version chosen to be labelled each day, as expected; 0: none",
+    )
+    models: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
+        default_factory=dict, description="the budget of a model of its own, such as {car-loan: 300}"
+    )
+
+    def budget_of(self, model: str) -> int:
+        """The budget of each version of a model."""
+        return self.models.get(model, self.budget_per_day)
+
+
 class MonitorSettings(Section):
     """The monitor process: what it watches with, and how it goes about it."""
 
@@ -216,6 +253,8 @@ class MonitorSettings(Section):
     lease_s: float = Field(
         default=15.0, gt=1, description="how long a worker keeps a partition without renewing"
     )
+    scoring: ScoringSettings = ScoringSettings()
+    sampling: SamplingSettings = SamplingSettings()
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(
         default=8081, ge=0, le=65535, description="/metrics of the monitor process; null: none"

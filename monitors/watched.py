@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ from storage.models import (
     register_model,
 )
 from storage.records import Window
+from storage.scorers import Scorer, find_scorer
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Watched:
     manifest: Manifest
     reference: Reference | None
     monitors: Mapping[str, Monitor]  # those that have something to watch in it
+    scorer: Scorer | None = None  # None: no model that scores texts was ever loaded
 
     @property
     def key(self) -> ModelKey:
@@ -65,12 +67,18 @@ class Watched:
         return self.manifest.window.lateness if self.manifest.window.lateness is not None else self.pane
 
     def reference_of(self, monitor: str) -> str | None:
-        """The hash that a monitor's summaries carry."""
+        """The hash that a monitor's summaries carry: what they were counted against, or scored with."""
+        if self.monitors[monitor].uses_scores:
+            return self.scorer.hash if self.scorer is not None else None
         return self.reference.hash if self.reference and self.monitors[monitor].uses_reference else None
 
-    def window_of(self, pane: datetime) -> Window:
-        """The window that a pane lies in. Windows follow each other on the UTC grid."""
-        length = self.manifest.window.length
+    def window_of(self, pane: datetime, monitor: str | None = None) -> Window:
+        """The window that a pane lies in. Windows follow each other on the UTC grid.
+
+        A monitor may need longer ones than the model's own (`least_window`).
+        """
+        least = getattr(self.monitors.get(monitor or ""), "least_window", timedelta(0))
+        length = max(self.manifest.window.length, least)
         start = _EPOCH + (pane - _EPOCH) // length * length
         return Window(start=start, end=start + length)
 
@@ -106,12 +114,30 @@ class Watchlist:
         self._stamps: dict[ModelKey, _Stamp] = {}
         self._rows: dict[ModelKey, ModelVersion] = {}
         self._watched: dict[ModelKey, Watched] = {}
+        self._scorer: Scorer | None = None
         self._lock = threading.Lock()
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Every monitor. One that is off passes over events, lest it count them twice once on again."""
-        return tuple(kinds())
+    def counted(self) -> tuple[str, ...]:
+        """Every monitor that looks at events as they are.
+
+        One that is off passes over events, lest it count them twice once on again.
+        """
+        return tuple(name for name, kind in kinds().items() if not kind.uses_scores)
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Every monitor that needs scores of texts, and so is counted apart."""
+        return tuple(name for name, kind in kinds().items() if kind.uses_scores)
+
+    @property
+    def scorer(self) -> Scorer | None:
+        """The model whose scores are counted, by what SQL says."""
+        return self._scorer
+
+    def has_any(self, names: Collection[str]) -> bool:
+        """Whether one of these monitors watches anything."""
+        return any(name in names for watched in self.all() for name in watched.monitors)
 
     def all(self) -> list[Watched]:
         """Every version that is watched now."""
@@ -135,19 +161,20 @@ class Watchlist:
                     self._register(self._repository, key)
             with self._database.read() as connection:
                 rows = {(row.model, row.version): row for row in model_versions(connection)}
-            changed = [row for key, row in rows.items() if self._same(key, row) is None]
+                scorer = find_scorer(connection)
+            changed = [row for key, row in rows.items() if self._same(key, row, scorer) is None]
             watched = {key: self._watched[key] for key in rows if key in self._watched}
             for row in changed:
-                built = self._build(row)
+                built = self._build(row, scorer)
                 if built is not None:
                     watched[built.key] = built
-            self._watched, self._rows = watched, rows
+            self._watched, self._rows, self._scorer = watched, rows, scorer
 
-    def _same(self, key: ModelKey, row: ModelVersion) -> Watched | None:
+    def _same(self, key: ModelKey, row: ModelVersion, scorer: Scorer | None) -> Watched | None:
         """What is known already, if nothing about it changed."""
         held = self._rows.get(key)
         unchanged = held is not None and (held.manifest, held.reference) == (row.manifest, row.reference)
-        return self._watched.get(key) if unchanged else None
+        return self._watched.get(key) if unchanged and scorer == self._scorer else None
 
     def _register(self, repository: Repository, key: ModelKey) -> None:
         folder = repository.folder(*key)
@@ -183,7 +210,7 @@ class Watchlist:
             "model registered", extra={"model": key[0], "version": key[1], "reference": reference is not None}
         )
 
-    def _build(self, row: ModelVersion) -> Watched | None:
+    def _build(self, row: ModelVersion, scorer: Scorer | None) -> Watched | None:
         try:
             manifest = Manifest.model_validate_json(row.manifest)
             reference = self._load(row.reference)
@@ -192,13 +219,13 @@ class Watchlist:
                 "model not watched", extra={"model": row.model, "version": row.version, "error": str(exc)}
             )
             return None
-        context = ModelContext(manifest=manifest, reference=reference)
+        context = ModelContext(manifest=manifest, reference=reference, scorer=scorer)
         monitors = {
             name: build(name, self._settings.monitors.get(name, {}), context)
             for name, kind in kinds().items()
             if name not in self._settings.off and kind.applies(context)
         }
-        return Watched(manifest=manifest, reference=reference, monitors=monitors)
+        return Watched(manifest=manifest, reference=reference, scorer=scorer, monitors=monitors)
 
     def _load(self, reference: str | None) -> Reference | None:
         if reference is None:

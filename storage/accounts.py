@@ -8,6 +8,7 @@ fail.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -118,6 +119,20 @@ def lags(connection: Connection) -> list[Lag]:
                 since=connection.scalar(oldest) if events else None,
             )
         )
+    return found
+
+
+def counted_up_to(connection: Connection, monitors: Collection[str]) -> dict[str, datetime]:
+    """The time of the oldest record that waits for a monitor. One for which nothing waits is missing."""
+    found: dict[str, datetime] = {}
+    for monitor in monitors:
+        passed = sa.select(cursor.c.seq).where(
+            cursor.c.monitor == monitor, cursor.c.partition == segment.c.partition
+        )
+        waits = segment.c.seq > sa.func.coalesce(passed.scalar_subquery(), 0)
+        oldest = connection.scalar(sa.select(sa.func.min(segment.c.first_at)).where(waits))
+        if oldest is not None:
+            found[monitor] = oldest
     return found
 
 

@@ -23,7 +23,7 @@ from storage.records import Record
 from storage.segments import Delivery, SegmentLog
 from storage.summaries import SummaryKey
 from storage.summary import Summary
-from storage.tables import cursor, producer
+from storage.tables import cursor, head, producer, segment
 from storage.windows import ModelClock, WindowKey
 
 
@@ -105,6 +105,22 @@ class CountingWrite:
                 },
             )
         )
+
+    def enrol(self, monitor: str, partition: int) -> None:
+        """Give a monitor that has none a read position: before all that the log still holds."""
+        kept = sa.select(sa.func.min(segment.c.seq), sa.func.coalesce(sa.func.sum(segment.c.n), 0))
+        oldest, n = self.connection.execute(kept.where(segment.c.partition == partition)).one()
+        of_partition = sa.select(head.c.seq, head.c.stored).where(head.c.partition == partition)
+        seq, stored = self.connection.execute(of_partition).one()
+        row = {
+            "monitor": monitor,
+            "partition": partition,
+            "seq": seq if oldest is None else oldest - 1,
+            "counted": stored - int(n),  # what retention has deleted can be counted by nobody
+            "quarantined": 0,
+            "moved_at": self._clock(),
+        }
+        dialects.insert_new(self.connection, cursor, [row], key=("monitor", "partition"))
 
     def touch_windows(self, keys: Iterable[WindowKey]) -> None:
         """Ask for these windows to be judged, or judged again."""

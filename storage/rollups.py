@@ -46,7 +46,9 @@ def roll_up(connection: Connection, partition: int, step: RollUp, *, limit: int 
             step.to_s % table.c.length_s == 0,  # a pane that would lie in two hours stays what it is
             _microseconds(table.c.start) < _microseconds(model_clock.c.newest_at) - _age_us(step),
         )
+        .order_by(*(table.c[name] for name in _KEY))
         .limit(limit)
+        .with_for_update(of=table)  # monitors that need scores are counted under another lease meanwhile
     )
     rolled: dict[SummaryKey, Summary] = {}
     rows = connection.execute(old).all()

@@ -119,7 +119,8 @@ def delete_reference(connection: Connection, monitor: str, scope: Scope, referen
 def _held(connection: Connection, keys: Sequence[SummaryKey]) -> dict[SummaryKey, Summary]:
     wanted = sa.tuple_(*_KEY).in_([tuple(_row(key).values()) for key in keys])
     held = {}
-    for row in connection.execute(sa.select(*_KEY, table.c.body).where(wanted)).all():
+    held_rows = sa.select(*_KEY, table.c.body).where(wanted).order_by(*_KEY).with_for_update()
+    for row in connection.execute(held_rows).all():
         scope = Scope(model=row.model, version=row.version, arm=Arm(row.arm), slice=row.slice)
         key = SummaryKey(
             monitor=row.monitor,

@@ -20,17 +20,21 @@ from storage.summary import Summary
 from tests.helpers.monitoring import (
     MODELS,
     PANE,
+    SCORER,
     Numbered,
     tame_frame,
     wild_changes,
     wild_events,
+    wild_scores,
     with_every_group,
 )
 
-BARE = {name: ModelContext(manifest=manifest) for name, manifest in MODELS.items()}
+BARE = {name: ModelContext(manifest=manifest, scorer=SCORER) for name, manifest in MODELS.items()}
 COMPARED = {
     f"{name} with a reference": ModelContext(
-        manifest=manifest, reference=reference_of(tame_frame(manifest), manifest, "tests", kinds())
+        manifest=manifest,
+        reference=reference_of(tame_frame(manifest), manifest, "tests", kinds(), SCORER),
+        scorer=SCORER,
     )
     for name, manifest in MODELS.items()
 }
@@ -50,7 +54,7 @@ quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCh
 
 
 def seen(monitor: Monitor, context: ModelContext, events: Sequence[Numbered]) -> Summary:
-    frames = frames_of(events, context.manifest, PANE)
+    frames = frames_of(events, context.manifest, PANE, wild_scores)
     return reduce(
         add, (monitor.observe(with_every_group(frame, context.manifest)) for frame in frames), Summary()
     )

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from inference.manifest import ModelSpec
 from monitors.base import ModelContext
 from monitors.frames import Frame, frame_of_columns
 from monitors.groupings import of_file, with_protected_groups
 from storage.records import Arm, EventId, InferenceEvent, LabelChange, Outcome, Value
+from storage.scorers import Scorer
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PANE = timedelta(minutes=1)
@@ -21,6 +23,17 @@ INPUTS = (
     {"name": "colour", "type": "category", "categories": ["red", "green", "blue"]},
     {"name": "member", "type": "boolean"},
     {"name": "comment", "type": "text"},
+)
+
+SCORER = Scorer(
+    name="toxicity",
+    model="words",
+    version="1",
+    sha256="0" * 64,
+    classes=("toxicity", "insult"),
+    bundled=False,
+    words="a model of no particular interest",
+    loaded_at=NOON,
 )
 
 Numbered = tuple[EventId, InferenceEvent]
@@ -108,7 +121,20 @@ def tame_frame(manifest: ModelSpec, rows: int = 500) -> Frame:
     }
     labels = random.choice(classes, rows).tolist()
     tags = {"race": random.choice(["A", "B", "C"], rows, p=[0.6, 0.38, 0.02]).tolist()}
-    return of_file(frame_of_columns(columns, manifest, labels=labels, tags=tags), manifest)
+    scores = {"comment": random.beta(1, 20, (rows, len(SCORER.classes))).astype(np.float32)}
+    frame = frame_of_columns(columns, manifest, labels=labels, tags=tags, scores=scores)
+    return of_file(frame, manifest)
+
+
+def wild_scores(events: Sequence[Numbered]) -> dict[str, NDArray[np.float32]]:
+    """Scores of every comment that follow from its place alone; some rows have none."""
+    found = []
+    for id_, one in events:
+        random = np.random.default_rng([id_.segment, id_.offset])
+        scores = random.random((one.rows, len(SCORER.classes)), dtype=np.float32).round(2)
+        scores[random.random(one.rows) < 0.2] = np.nan
+        found.append(scores)
+    return {"comment": np.concatenate(found)}
 
 
 def wild_events(context: ModelContext) -> st.SearchStrategy[list[Numbered]]:
@@ -135,6 +161,8 @@ def wild_changes(context: ModelContext) -> st.SearchStrategy[list[LabelChange]]:
         before=labels,
         after=labels,
         conflict=st.booleans(),
+        pi=st.none() | st.sampled_from([1.0, 0.5, 2**-0.25, 2**-20]),
+        chosen=st.booleans(),
     )
     return st.lists(change, max_size=12)
 

@@ -1,0 +1,326 @@
+"""The engine that scores texts: the same code as the gateway's, in a thread of its own, for one model.
+
+It runs at a low priority of the operating system where threads have one (Linux), on as many threads as the
+settings say. Texts leave for the engine in the order of their lengths, as requests of many rows, two at a
+time; how many rows follows from how long the last ones took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from inference.bundled import BUNDLED_TOXICITY
+from inference.engine import Engine, Served
+from inference.errors import DeadlineError, InferenceError, ModelNotReadyError, OverloadedError
+from inference.manifest import Manifest, Task, TextInput
+from inference.repository import Repository
+from inference.settings import EngineSettings
+from monitors.errors import ScoringError
+from monitors.scores import Scored
+from monitors.settings import ScoringSettings
+from storage.clock import Clock
+from storage.scorers import TOXICITY, Scorer
+
+log = logging.getLogger(__name__)
+
+NICENESS = 10
+PRIORITY = 10
+"""In the engine's queue: behind whatever else may come to wait there."""
+_AT_ONCE = 2
+_MOST_ROWS = 1024
+_LEAST_CHARACTERS, _MOST_CHARACTERS = 200, 4_000_000
+_START_CHARACTERS = 20_000
+_QUICK_S, _SLOW_S = 0.5, 3.0
+_BEAT_S = 0.5
+_LOAD_S = 600.0
+_PROBE = "Good morning, how are you today?"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringModel:
+    """The model of the settings, found on disk and not yet loaded."""
+
+    repository: Repository
+    manifest: Manifest
+    bundled: bool
+
+
+@dataclass(slots=True)
+class _Loaded:
+    loop: asyncio.AbstractEventLoop
+    engine: Engine
+    served: Served
+    thread: threading.Thread
+    scorer: Scorer
+    characters: int = field(default=_START_CHARACTERS)  # of the next request
+
+
+class EngineScorer:
+    """Scores texts with the model of the settings, or the bundled one. For one thread at a time."""
+
+    def __init__(
+        self, settings: ScoringSettings, repository: Repository | None, *, code: Sequence[Path], clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._repository = repository
+        self._code = tuple(code)
+        self._clock = clock
+        self._loaded: _Loaded | None = None
+
+    def open(self) -> Scorer:
+        """Load the model, unless it is loaded. Raises `ScoringError` with what keeps it from scoring."""
+        if self._loaded is None:
+            try:
+                self._loaded = self._load(scoring_model(self._settings, self._repository))
+            except (InferenceError, OSError) as exc:
+                raise ScoringError(f"the toxicity model cannot be loaded: {exc}") from exc
+            about = self._loaded.scorer
+            log.info("texts are scored", extra={"model": about.model, "version": about.version})
+        return self._loaded.scorer
+
+    def close(self) -> None:
+        """End the engine and its threads."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            _result(_begun(loaded.loop, loaded.engine.close()), lambda: None)
+            _end(loaded.loop, loaded.thread)
+
+    def score(self, texts: Sequence[str], waiting: Callable[[], object] = lambda: None) -> Scored:
+        """Score texts that are whole Unicode. Calls `waiting` twice a second; what that raises ends it."""
+        self.open()
+        loaded = self._loaded
+        if loaded is None:
+            raise ScoringError("the toxicity model was closed meanwhile")
+        job = _Job(loaded, texts)
+        try:
+            _result(_begun(loaded.loop, job.run()), waiting)
+        except ModelNotReadyError as exc:
+            self.close()
+            raise ScoringError(f"the toxicity model stopped: {exc}") from exc
+        return Scored(scores=job.scores, truncated=job.truncated)
+
+    def _load(self, model: ScoringModel) -> _Loaded:
+        manifest = model.manifest
+        settings = EngineSettings(
+            repository=model.repository.root,
+            code=self._code,
+            device=self._settings.device,
+            threads=self._settings.threads,
+            poll_s=3600.0,  # the version is fixed: another one needs its own counts, so a new start
+            drain_s=0.0,
+            stuck_s=600.0,
+        )
+        place = manifest.name, manifest.version
+        engine = Engine(model.repository, settings, clock=self._clock, only=place)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_run, args=(loop,), name="scoring", daemon=True)
+        thread.start()
+
+        async def started() -> Served:
+            await engine.start()
+            return await engine.load(*place)
+
+        try:
+            served = _result(_begun(loop, started()), lambda: None, timeout_s=_LOAD_S)
+        except BaseException:
+            _result(_begun(loop, engine.close()), lambda: None)
+            _end(loop, thread)
+            raise
+        scorer = scorer_of(model, self._clock)
+        return _Loaded(loop=loop, engine=engine, served=served, thread=thread, scorer=scorer)
+
+
+class _Job:
+    """The texts of one take on their way through the engine. On the engine's event loop."""
+
+    def __init__(self, loaded: _Loaded, texts: Sequence[str]) -> None:
+        self.scores = np.full((len(texts), len(loaded.scorer.classes)), np.nan, dtype=np.float32)
+        self.truncated = np.zeros(len(texts), dtype=np.bool_)
+        self._loaded = loaded
+        self._served = loaded.served
+        self._texts = texts
+        self._input = loaded.served.manifest.inputs[0].name
+        self._most_rows = min(_MOST_ROWS, loaded.served.manifest.limits.max_rows)
+        self._waiting = deque(sorted(range(len(texts)), key=lambda place: len(texts[place])))
+
+    async def run(self) -> None:
+        """Score all of them. Raises `ModelNotReadyError`, or `ScoringError` where every text fails."""
+        tasks = [asyncio.create_task(self._work()) for _ in range(_AT_ONCE)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await self._ask(self._next())
+
+    def _next(self) -> list[int]:
+        """The shortest that wait: rows of near length, and no more characters than will not take long."""
+        taken = [self._waiting.popleft()]
+        characters = len(self._texts[taken[0]])
+        while self._waiting and len(taken) < self._most_rows:
+            characters += len(self._texts[self._waiting[0]])
+            if characters > self._loaded.characters:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+    async def _ask(self, rows: list[int]) -> None:
+        started = time.perf_counter()
+        try:
+            await self._infer(rows)
+        except ModelNotReadyError:
+            raise
+        except (OverloadedError, DeadlineError) as exc:
+            self._pace(0.25)
+            if len(rows) == 1 and isinstance(exc, OverloadedError):
+                await asyncio.sleep(min(exc.retry_after_s or 0.1, 5.0))
+                self._waiting.append(rows[0])
+                return
+            await self._in_halves(rows)
+            return
+        except InferenceError:
+            await self._in_halves(rows)
+            return
+        took_s = time.perf_counter() - started
+        if took_s > _SLOW_S:
+            self._pace(0.5)
+        elif took_s < _QUICK_S:
+            self._pace(2.0)
+
+    def _pace(self, factor: float) -> None:
+        wanted = int(self._loaded.characters * factor)
+        self._loaded.characters = max(_LEAST_CHARACTERS, min(_MOST_CHARACTERS, wanted))
+
+    async def _in_halves(self, rows: list[int]) -> None:
+        """Of a request that failed: find the text that it failed for. One alone has no scores."""
+        if len(rows) > 1:
+            half = len(rows) // 2
+            await self._ask(rows[:half])
+            await self._ask(rows[half:])
+            return
+        try:
+            await self._served.infer({self._input: [_PROBE]}, rows=1, priority=PRIORITY)
+        except InferenceError as exc:
+            raise ScoringError(f"the toxicity model answers nothing any more: {exc}") from exc
+
+    async def _infer(self, rows: list[int]) -> None:
+        answer = await self._served.infer(
+            {self._input: [self._texts[place] for place in rows]}, rows=len(rows), priority=PRIORITY
+        )
+        outputs = answer.outputs
+        found = outputs["probabilities"] if "probabilities" in outputs else outputs["score"]
+        self.scores[rows] = np.asarray(found, dtype=np.float32).reshape(len(rows), -1)
+        if answer.cut:  # the engine says how many; they are the longest
+            self.truncated[rows[-answer.cut :]] = True
+
+
+def scoring_model(settings: ScoringSettings, repository: Repository | None) -> ScoringModel:
+    """The model of the settings, or the bundled one, added to a repository of its own at the first start.
+
+    Raises `ScoringError` or `InferenceError`.
+    """
+    if settings.model is None:
+        own = Repository(settings.folder)
+        own.root.mkdir(parents=True, exist_ok=True)
+        return ScoringModel(repository=own, manifest=own.add(BUNDLED_TOXICITY), bundled=True)
+    versions = repository.versions(settings.model) if repository is not None else []
+    if repository is None or not versions:
+        known = ", ".join(sorted({name for name, _ in repository.places()})) if repository is not None else ""
+        raise ScoringError(
+            f"monitor.scoring.model: there is no model '{settings.model}' in the repository; there are "
+            f"{known or 'none'}. Add it with `inferwatch models add`, or leave the setting out"
+        )
+    manifest = repository.manifest(settings.model, versions[-1])
+    texts = len(manifest.inputs) == 1 and isinstance(manifest.inputs[0], TextInput)
+    if manifest.task is not Task.TEXT_CLASSIFICATION or not texts:
+        raise ScoringError(
+            f"monitor.scoring.model: '{manifest.name}' {manifest.version} does not classify texts "
+            f"(task {manifest.task}); name a model of the task {Task.TEXT_CLASSIFICATION}"
+        )
+    return ScoringModel(repository=repository, manifest=manifest, bundled=False)
+
+
+def scorer_of(model: ScoringModel, clock: Clock) -> Scorer:
+    """What is written down of a model that scores."""
+    manifest = model.manifest
+    positive = (manifest.positive,) if manifest.positive is not None else manifest.outputs.classes
+    return Scorer(
+        name=TOXICITY,
+        model=manifest.name,
+        version=manifest.version,
+        sha256=hashlib.sha256(json.dumps(manifest.files, sort_keys=True).encode()).hexdigest(),
+        classes=positive,
+        bundled=model.bundled,
+        words=words_of(model),
+        loaded_at=clock(),
+    )
+
+
+def words_of(model: ScoringModel) -> str:
+    """What a person should know of the model that scores their texts."""
+    name = f"{model.manifest.name} {model.manifest.version}"
+    if not model.bundled:
+        return f"{name}, of your model repository"
+    return (
+        f"{name}, the small English model that comes with inferwatch: it sorts crude abuse and is no "
+        "moderation model. For the published weights run `inferwatch models add detoxify:original` and set "
+        "monitor.scoring.model to detoxify-original"
+    )
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """The thread of the event loop. Threads that begin in it, those of the engine, inherit its niceness."""
+    if sys.platform == "linux":
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        except OSError as exc:
+            log.warning("scoring runs at normal priority", extra={"error": str(exc)})
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.close()
+
+
+def _begun(loop: asyncio.AbstractEventLoop, work: Coroutine[None, None, _T]) -> Future[_T]:
+    return asyncio.run_coroutine_threadsafe(work, loop)
+
+
+def _result(future: Future[_T], waiting: Callable[[], object], timeout_s: float = float("inf")) -> _T:
+    """Wait for it, calling `waiting` now and then. Takes it back when that raises."""
+    give_up = time.monotonic() + timeout_s
+    try:
+        while True:
+            try:
+                return future.result(timeout=_BEAT_S)
+            except TimeoutError:
+                if future.done():
+                    raise
+            waiting()
+            if time.monotonic() > give_up:
+                raise ScoringError(f"it did not come up within {timeout_s:.0f} s")
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(timeout=10.0)
