@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from dashboard import words
 from dashboard.states import State, state_of, state_of_all
 from storage import judged, reading
-from storage.alerts import dead_messages, open_alerts
+from storage.alerts import OutboxMessage, dead_messages, late_messages, open_alerts
 from storage.database import Database
 from storage.models import model_versions
 from storage.records import Alert, AlertStatus, Arm, Judgement, Scope, Window
@@ -17,6 +17,10 @@ from storage.windows import model_clocks
 
 WINDOWS = 40
 """How many windows a small trend line covers."""
+DEAD_SHOWN = timedelta(days=7)
+"""How long a message that nobody got is shown."""
+LATE_AFTER = 4
+"""Tries after which a message is late: about two minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,8 @@ class Overview:
     alerts: tuple[Alert, ...]  # open ones, firing first
     rows: tuple[VersionRow, ...]
     accounting: reading.Accounting
-    dead_messages: int
+    dead_messages: tuple[OutboxMessage, ...]  # made lately, and given up: nobody got them
+    late_messages: tuple[OutboxMessage, ...]  # tried again and again, and still on their way
 
     def count(self, status: AlertStatus) -> int:
         """How many alerts stand so."""
@@ -119,7 +124,8 @@ def overview(database: Database, now: datetime) -> Overview:
             alerts=tuple(alerts),
             rows=tuple(sorted(rows, key=_place)),
             accounting=reading.accounting(connection),
-            dead_messages=len(dead_messages(connection)),
+            dead_messages=tuple(dead_messages(connection, since=now - DEAD_SHOWN)),
+            late_messages=tuple(late_messages(connection, tries=LATE_AFTER)),
         )
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.states import state_of
+from storage.alerts import OutboxMessage
 from storage.distributions import Distribution
 from storage.records import Alert, Judgement
 
@@ -29,6 +30,23 @@ def alert_table(alerts: Sequence[Alert]) -> pd.DataFrame:
                 "what": alert.summary,
             }
             for alert in alerts
+        ]
+    )
+
+
+def message_table(messages: Sequence[OutboxMessage]) -> pd.DataFrame:
+    """Messages that did not get through, one a row."""
+    return pd.DataFrame(
+        [
+            {
+                "made (UTC)": words.moment(each.made_at),
+                "channel": each.channel,
+                "to": each.recipient,
+                "tries": each.attempts,
+                "why": each.last_error or "",
+                "about": each.subject,
+            }
+            for each in messages
         ]
     )
 

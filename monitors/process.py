@@ -131,7 +131,7 @@ def _loops(
         loops.append(Loop("score", scores.step, stop=stop, poll_s=poll_s, after_failure=scores.forget))
     if (shipper := stages.shipper) is not None:
         loops.append(Loop("ship", lambda: shipper.ship() > 0, stop=stop, poll_s=poll_s))
-    if settings.alerts.email is not None:
+    if stages.sender.recipients:
 
         def send() -> bool:
             lease = sending.lease("send")

@@ -238,7 +238,9 @@ def late_messages(connection: Connection, *, tries: int, limit: int = 20) -> lis
     return [message_of(row) for row in connection.execute(statement)]
 
 
-def dead_messages(connection: Connection, *, limit: int = 20) -> list[OutboxMessage]:
+def dead_messages(
+    connection: Connection, *, since: datetime | None = None, limit: int = 20
+) -> list[OutboxMessage]:
     """Messages that nobody got, newest first: the dashboard shows them in a banner."""
     statement = (
         sa.select(outbox)
@@ -246,6 +248,8 @@ def dead_messages(connection: Connection, *, limit: int = 20) -> list[OutboxMess
         .order_by(outbox.c.made_at.desc())
         .limit(limit)
     )
+    if since is not None:
+        statement = statement.where(outbox.c.made_at >= since)
     return [message_of(row) for row in connection.execute(statement)]
 
 

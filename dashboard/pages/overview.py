@@ -13,7 +13,7 @@ from dashboard.overviews import Overview, Trend, VersionRow, overview
 from dashboard.reader import read
 from dashboard.site import DRIFT
 from dashboard.states import State
-from dashboard.tables import alert_table, measurement_table, show
+from dashboard.tables import alert_table, measurement_table, message_table, show
 from storage.clock import utc_now
 from storage.reading import Accounting
 from storage.records import AlertStatus, Arm, Judgement
@@ -70,12 +70,27 @@ def _verdict(found: Overview) -> None:
         )
     else:
         st.success("No alert is open, and all that is watched is known.", icon=":material/check_circle:")
+    _undelivered(found)
+
+
+def _undelivered(found: Overview) -> None:
+    """Who was not told, and why: a silent channel looks like a day without alerts."""
     if found.dead_messages:
+        dead = words.counted(len(found.dead_messages), "message", "messages")
         st.error(
-            f"{words.counted(found.dead_messages, 'message', 'messages')} about alerts did not arrive. "
-            "Run `inferwatch check` to try the mail server.",
+            f"{dead} about alerts did not arrive and will not be tried again. Mend the channel under "
+            "`alerts` in inferwatch.yaml, then run `inferwatch channels test`.",
             icon=":material/mail_off:",
         )
+        show(message_table(found.dead_messages), key="dead-messages")
+    if found.late_messages:
+        late = words.counted(len(found.late_messages), "message", "messages")
+        st.warning(
+            f"{late} about alerts did not get through yet. They are tried again, for three days; "
+            "`inferwatch check` says whether the server answers.",
+            icon=":material/schedule_send:",
+        )
+        show(message_table(found.late_messages), key="late-messages")
 
 
 def _account(accounting: Accounting) -> None:

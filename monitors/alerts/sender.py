@@ -61,6 +61,11 @@ class Sender:
         self._free_at: dict[tuple[str, str], datetime] = {}  # when a channel may be used again
         self.sent = self.failed = self.dead = 0  # messages, since this process began
 
+    @property
+    def recipients(self) -> int:
+        """How many there are to send to."""
+        return len(self._channels)
+
     def send(self, lease: Lease) -> int:
         """Try the next message of every recipient, if it is due. Returns how many were tried."""
         now = self._clock()

@@ -8,7 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import APP
+from dashboard.overviews import LATE_AFTER
 from dashboard.settings import DATABASE_URL
+from storage.alerts import OutboxMessage, add_messages, due_messages, mark_dead, mark_failed
+from storage.clock import utc_now
 from storage.database import open_writer
 from storage.models import register_model
 from storage.settings import DatabaseSettings
@@ -136,6 +139,37 @@ def test_without_a_database_both_pages_say_how_to_make_one(
         assert not app.exception
         assert "inferwatch up" in texts(app)
     assert not (tmp_path / "none.db").exists()
+
+
+def test_who_was_not_told_of_an_alert_is_shown_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'dead.db'}")
+    database = open_writer(settings)
+    made_at = utc_now()
+    messages = [
+        OutboxMessage(
+            message_id=name, channel="email", recipient=f"{name}@example.org", body=b"",
+            subject=HOSTILE_COLUMN, made_at=made_at, next_at=made_at,
+        )
+        for name in ("gone", "slow")
+    ]  # fmt: skip
+    with database.write() as connection:
+        add_messages(connection, messages)
+        mark_dead(connection, messages[0], error="mail server refuses the recipient (550)")
+        for _ in range(LATE_AFTER):
+            (slow,) = due_messages(connection, made_at, limit=9)
+            mark_failed(connection, slow, error="mail server not reached", next_at=made_at)
+    database.close()
+
+    app = opened(settings, monkeypatch).run()
+
+    assert not app.exception
+    assert "1 message about alerts did not arrive and will not be tried again" in texts(app)
+    assert "1 message about alerts did not get through yet" in texts(app)
+    dead, late = (frame.value for frame in app.dataframe)
+    assert (dead["to"][0], dead["why"][0]) == ("gone@example.org", "mail server refuses the recipient (550)")
+    assert (late["to"][0], late["tries"][0], late["about"][0]) == ("slow@example.org", 4, HOSTILE_COLUMN)
 
 
 def test_an_empty_database_asks_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
