@@ -25,6 +25,7 @@ MONITORS: Mapping[str, str] = {
     "drift": "monitors.drift:Drift",
     "quality": "monitors.quality:Quality",
     "accuracy": "monitors.accuracy:Accuracy",
+    "toxicity": "monitors.toxicity:Toxicity",
     "bias": "monitors.bias:Bias",
 }
 
