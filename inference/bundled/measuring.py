@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -54,6 +56,29 @@ class Templates:
     mean: float
     flagged: float
     gaps: tuple[Gap, ...]  # by mean score, highest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What `measured.json` holds."""
+
+    labels: tuple[Measured, ...]
+    templates: Templates
+
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """As `write` left it."""
+        return TypeAdapter(cls).validate_json(path.read_bytes())
+
+    def write(self, path: Path) -> None:
+        """Six digits: what lies beyond differs from machine to machine."""
+        numbers = json.loads(json.dumps(asdict(self)), parse_float=lambda text: round(float(text), 6))
+        path.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(model: Model, rows: Rows, data: Path) -> Report:
+    """Everything that the card says."""
+    return Report(labels=tuple(measured(model, rows)), templates=templates(model, data))
 
 
 def measured(model: Model, rows: Rows) -> list[Measured]:

@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from inference.backends.hashing import Grams, Hashing
 from inference.backends.ngrams import hashing_of
 from inference.bundled import BUNDLED_TOXICITY
 from inference.bundled.card import card
-from inference.bundled.measuring import measured, templates
+from inference.bundled.measuring import measure
 from inference.bundled.rows import CLASSES, HELD_BACK, Rows, read_rows
 from inference.device import Device
 from inference.manifest import NgramsPart
@@ -84,13 +84,12 @@ def main() -> None:
         model = backend(manifest.backend).load(
             Source(manifest=manifest, folder=folder, device=Device(kind="cpu"))
         )
-        found, gaps = measured(model, rows), templates(model, data)
-    numbers = {"labels": [asdict(one) for one in found], "templates": asdict(gaps)}
-    (BUNDLED_TOXICITY / "measured.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    (BUNDLED_TOXICITY / "MODEL_CARD.md").write_text(card(found, gaps), encoding="utf-8")
-    for one in found:
+        report = measure(model, rows, data)
+    report.write(BUNDLED_TOXICITY / "measured.json")
+    (BUNDLED_TOXICITY / "MODEL_CARD.md").write_text(card(report), encoding="utf-8")
+    for one in report.labels:
         sys.stdout.write(f"{one.set} {one.label}: {one.auc:.4f}, yardstick {one.yardstick:.4f}\n")
-    sys.stdout.write(f"templates: {gaps.auc:.4f}\n")
+    sys.stdout.write(f"templates: {report.templates.auc:.4f}\n")
 
 
 def train(rows: Rows, folder: Path) -> None:
