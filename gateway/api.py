@@ -23,6 +23,7 @@ from gateway.errors import RefusedError
 from gateway.front import KEY
 from gateway.labels import Labels, LabelsAnswer, LabelsBody
 from gateway.redaction import Redactions
+from gateway.samples import SamplesAnswer, next_samples
 from gateway.silence_answers import Acknowledged, SilenceEnded, SilenceMade, SilencesAnswer
 from gateway.silence_body import AcknowledgeBody, SilenceBody
 from gateway.silences import AlertActions
@@ -65,6 +66,20 @@ def labels_routes(labels: Labels) -> APIRouter:
         responses={**_answers(LabelsAnswer), **errors},
         openapi_extra={"requestBody": _body(LabelsBody)},
     )(add_labels)
+    return router
+
+
+def samples_routes(database: Database) -> APIRouter:
+    """`GET /api/samples`."""
+    router = APIRouter(tags=["labels"])
+
+    def samples(
+        request: Request, model: Text = None, limit: Annotated[int, Query(ge=1, le=200)] = 20
+    ) -> Response:
+        """What to label next. Answer with `POST /api/labels`: a sample's `event` is the label's `id`."""
+        return _json(next_samples(database, tenant=request.scope.get(KEY), model=model, limit=limit))
+
+    router.get("/api/samples", responses={**_answers(SamplesAnswer), 503: ERROR})(samples)
     return router
 
 

@@ -26,6 +26,7 @@ MONITORS: Mapping[str, str] = {
     "quality": "monitors.quality:Quality",
     "accuracy": "monitors.accuracy:Accuracy",
     "toxicity": "monitors.toxicity:Toxicity",
+    "sampling": "monitors.sampled:Sampled",
     "bias": "monitors.bias:Bias",
 }
 

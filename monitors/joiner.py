@@ -4,15 +4,22 @@ It reads `LabelEvent`s, finds the event by its place or by the app's own id, set
 writes the difference (`LabelChange`: before, after) back into the log, in the same transaction. A label that
 came before its event waits, within a bound. So the order of events and labels, late, twice or in conflict,
 makes no difference to the counts.
+
+As every event passes here once, in order, this is also where rows are chosen to be labelled: a choice is a
+change too, and the label changes of a chosen row carry its probability.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from inference.manifest import Task
+from monitors.choosing import Batch, Chooser
 from monitors.decoding import Decoded
 from monitors.labels import label_of
 from monitors.predictions import Predictions
@@ -38,6 +45,7 @@ from storage.labels import (
 )
 from storage.leases import Lease
 from storage.records import EventId, InferenceEvent, InvalidEventIdError, LabelChange, Outcome
+from storage.samples import mark_labelled, probabilities
 
 JOINER = "joiner"
 """Its name among the read positions."""
@@ -66,26 +74,29 @@ class _Joined:
 class Joiner:
     """Turns labels into label changes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is one stage or one fact, given by the composition root
         self,
         *,
         counting: Counting,
         predictions: Predictions,
         watchlist: Watchlist,
+        chooser: Chooser,
         most_waiting: int,
         clock: Clock,
     ) -> None:
         self._counting = counting
         self._predictions = predictions
         self._watchlist = watchlist
+        self._chooser = chooser
         self._most_waiting = most_waiting
         self._clock = clock
         self._tried: EventId | None = None  # how far `retry` has come among the waiting labels
 
     def take(self, decoded: Decoded, lease: Lease) -> None:
-        """Join the labels of some segments, and those that waited for events in them."""
+        """Choose what to label in some segments, and join the labels in them, or that waited for them."""
         for key in decoded.events:
             self._watchlist.find(key)  # a model that is new is registered before the transaction begins
+        batches = self._chooser.candidates(decoded)
         with self._counting.transaction(lease) as write:
             own_ids = [(event.key, event.app_id, id_) for id_, event in decoded.all_events() if event.app_id]
             remember_app_ids(write.connection, own_ids, stored_at=self._clock())
@@ -101,10 +112,13 @@ class Joiner:
                 for place, label in decoded.labels
             ]
             waiting = waiting_count(write.connection)
-            if came or waiting:
+            if came or waiting or batches:
                 lock_for_labels(write.connection)
+            changes = self._chosen(batches, write)
+            if came or waiting:
                 waited = self._waited_for(decoded, waiting, write)
-                self._join([*waited, *came], {each.place for each in waited}, decoded, write)
+                changes += self._join([*waited, *came], {each.place for each in waited}, decoded, write)
+            _add_changes(changes, decoded.partition, write)
             write.move_cursor(JOINER, decoded.partition, seq=decoded.seq, counted=decoded.n, quarantined=0)
 
     def retry(self, partition: int, lease: Lease) -> int:
@@ -116,9 +130,26 @@ class Joiner:
             lock_for_labels(write.connection)
             waiting = waiting_since(write.connection, after=self._tried, limit=AT_ONCE)
             nothing = Decoded(partition=partition, seq=0, segments=0, n=0)
-            self._join(waiting, {each.place for each in waiting}, nothing, write)
+            changes = self._join(waiting, {each.place for each in waiting}, nothing, write)
+            _add_changes(changes, partition, write)
         self._tried = waiting[-1].place if waiting else None
         return len(waiting)
+
+    def _chosen(self, batches: Sequence[Batch], write: CountingWrite) -> list[LabelChange]:
+        """Choose among rows that were not seen before. A label that was quicker is in the change already."""
+        choices = self._chooser.choose(batches, write)
+        held = labels_of(write.connection, {each.sample.event for each in choices})
+        changes: list[LabelChange] = []
+        for each in choices:
+            label = held.get((each.sample.event, each.sample.row))
+            value = None if label is None else label.value
+            labelled_at = each.sample.at if label is None else label.labelled_at
+            place = each.sample.event, each.sample.row, labelled_at
+            change = _change(each.event, place, before=value, after=value, pi=each.sample.pi)
+            changes.append(msgspec.structs.replace(change, chosen=True))
+            if label is not None:
+                mark_labelled(write.connection, [place])
+        return changes
 
     def _waited_for(self, decoded: Decoded, waiting: int, write: CountingWrite) -> list[WaitingLabel]:
         """Labels that wait for events of these segments. Asks for all, or by events, as is less work."""
@@ -133,10 +164,10 @@ class Joiner:
 
     def _join(
         self, labels: Sequence[WaitingLabel], waited: set[EventId], decoded: Decoded, write: CountingWrite
-    ) -> None:
+    ) -> list[LabelChange]:
         """Settle these labels, in the order of their places. Those in `waited` lie in SQL already."""
         if not labels:
-            return
+            return []
         now = self._clock()
         places = self._places(labels, write)
         wanted = set(places.values())
@@ -159,7 +190,7 @@ class Joiner:
             joined.append(_Joined(label=outcome, event=event))
         add_waiting(write.connection, waiting, stored_at=now, most=self._most_waiting)
         remove_waiting(write.connection, done & waited)
-        self._settle(joined, decoded.partition, write)
+        return self._settle(joined, write)
 
     def _places(self, labels: Sequence[WaitingLabel], write: CountingWrite) -> dict[EventId, EventId]:
         """The event that each label means, by the label's place: the app's own ids first, then ours."""
@@ -190,8 +221,10 @@ class Joiner:
             return Refusal.NOT_ALLOWED
         return Label(event=id_, row=label.row, value=value, labelled_at=label.labelled_at, place=label.place)
 
-    def _settle(self, joined: Sequence[_Joined], partition: int, write: CountingWrite) -> None:
-        held = labels_of(write.connection, {each.label.event for each in joined})
+    def _settle(self, joined: Sequence[_Joined], write: CountingWrite) -> list[LabelChange]:
+        events = {each.label.event for each in joined}
+        held = labels_of(write.connection, events)
+        chosen = probabilities(write.connection, events)
         winners: dict[tuple[EventId, int], Label] = {}
         changes: list[LabelChange] = []
         for each in joined:
@@ -200,19 +233,31 @@ class Joiner:
             if settled.winner != held.get(key):
                 held[key] = winners[key] = settled.winner
             if settled.changed:
-                changes.append(_change(each, settled.winner, settled.before, conflict=settled.conflict))
+                place = *key, settled.winner.labelled_at
+                after, pi = settled.winner.value, chosen.get(key)
+                change = _change(each.event, place, before=settled.before, after=after, pi=pi)
+                changes.append(msgspec.structs.replace(change, conflict=settled.conflict))
         store_labels(write.connection, winners.values(), stored_at=self._clock())
-        for start in range(0, len(changes), AT_ONCE):
-            write.add_records(f"joined{partition}", changes[start : start + AT_ONCE])
+        answered = [(*key, label.labelled_at) for key, label in winners.items() if key in chosen]
+        mark_labelled(write.connection, answered)
+        return changes
 
 
-def _change(joined: _Joined, winner: Label, before: LabelValue | None, *, conflict: bool) -> LabelChange:
-    event, row = joined.event, winner.row
+def _change(
+    event: InferenceEvent,
+    place: tuple[EventId, int, datetime],
+    *,
+    before: LabelValue | None,
+    after: LabelValue | None,
+    pi: float | None,
+) -> LabelChange:
+    """What is believed of a row from now on. Its place: the event, the row, and when it was labelled."""
+    id_, row, labelled_at = place
     return LabelChange(
-        event=str(winner.event),
+        event=str(id_),
         row=row,
         at=event.at,
-        labelled_at=winner.labelled_at,
+        labelled_at=labelled_at,
         model=event.model or "",
         version=event.version or "",
         arm=event.arm,
@@ -220,6 +265,11 @@ def _change(joined: _Joined, winner: Label, before: LabelValue | None, *, confli
         outputs={name: [values[row]] for name, values in event.outputs.items() if row < len(values)},
         tags={name: [values[row]] for name, values in event.tags.items() if row < len(values)},
         before=before,
-        after=winner.value,
-        conflict=conflict,
+        after=after,
+        pi=pi,
     )
+
+
+def _add_changes(changes: Sequence[LabelChange], partition: int, write: CountingWrite) -> None:
+    for start in range(0, len(changes), AT_ONCE):
+        write.add_records(f"joined{partition}", changes[start : start + AT_ONCE])
