@@ -78,7 +78,7 @@ class Labels:
         events, problems = [], []
         for index, label in enumerate(body.labels):
             try:
-                events.append(self._event(label, now, key))
+                events.append(self._redactions.label(_event(label, now, key)))
             except RefusedError as exc:
                 problems.append(LabelProblem(index=index, error=exc.message))
         if events:
@@ -97,20 +97,21 @@ class Labels:
             ) from exc
         self._metrics.labels += len(events)
 
-    def _event(self, label: Label, now: datetime, key: str | None) -> LabelEvent:
-        value = label.label
-        if isinstance(value, str) and len(value) > MAX_LABEL_CHARACTERS:
-            raise RefusedError(
-                400, f"label: up to {MAX_LABEL_CHARACTERS} characters are wanted", reason="invalid_label"
-            )
-        if isinstance(value, float) and not isfinite(value):
-            raise RefusedError(400, "label: a finite number is wanted", reason="invalid_label")
-        if type(value) is int and not -(2**63) <= value < 2**63:
-            raise RefusedError(400, "label: the integer is beyond 64 bits", reason="invalid_label")
-        return LabelEvent(
-            event=self._redactions.id(read_id(label.id, "id") or ""),
-            row=label.row,
-            value=self._redactions.label(value),
-            at=read_at(label.at, "at") or now,
-            key=key,
+
+def _event(label: Label, now: datetime, key: str | None) -> LabelEvent:
+    value = label.label
+    if isinstance(value, str) and len(value) > MAX_LABEL_CHARACTERS:
+        raise RefusedError(
+            400, f"label: up to {MAX_LABEL_CHARACTERS} characters are wanted", reason="invalid_label"
         )
+    if isinstance(value, float) and not isfinite(value):
+        raise RefusedError(400, "label: a finite number is wanted", reason="invalid_label")
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise RefusedError(400, "label: the integer is beyond 64 bits", reason="invalid_label")
+    return LabelEvent(
+        event=read_id(label.id, "id") or "",
+        row=label.row,
+        value=value,
+        at=read_at(label.at, "at") or now,
+        key=key,
+    )

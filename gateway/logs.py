@@ -13,13 +13,13 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "colo
 def set_up_logging(process: str) -> None:
     """To stderr, from INFO up for ours, from WARNING up for others'."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines(process))
+    handler.setFormatter(Lines(process))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for package in ("gateway", "inference", "monitors", "storage"):
         logging.getLogger(package).setLevel(logging.INFO)
 
 
-class _Lines(logging.Formatter):
+class Lines(logging.Formatter):
     """`2026-01-01T00:00:00Z INFO gateway model ready model='m' version='1'`."""
 
     def __init__(self, process: str) -> None:

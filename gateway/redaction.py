@@ -21,7 +21,7 @@ from gateway.detectors import Detectors
 from gateway.errors import PrivacyKeyError, RefusedError
 from gateway.metrics import GatewayMetrics
 from inference.manifest import Action, CategoryInput, Detector, ModelSpec, Task, TextInput
-from storage.records import InferenceEvent, Value
+from storage.records import InferenceEvent, LabelEvent, Value
 
 log = logging.getLogger(__name__)
 
@@ -162,11 +162,14 @@ class Redactions:
             self._failed(exc)
             return msgspec.structs.replace(event, inputs={}, outputs={}, tags={}, app_id=None)
 
-    def label(self, value: str | float | bool) -> str | float | bool:
+    def label(self, label: LabelEvent) -> LabelEvent:
         """A label as it is kept. Raises `RefusedError`."""
         try:
             self._look()
-            return self._everywhere.scrub(value) if isinstance(value, str) else value
+            if not self._everywhere.kinds:
+                return label
+            value = self._everywhere.scrub(label.value) if isinstance(label.value, str) else label.value
+            return msgspec.structs.replace(label, event=self._id(label.event), value=value)
         except Exception as exc:  # noqa: BLE001  the client hears of it, and it is counted
             raise self._refused(exc) from None  # its text may repeat what was sent
 

@@ -17,7 +17,7 @@ from gateway.errors import PrivacyKeyError, RefusedError
 from gateway.metrics import GatewayMetrics
 from gateway.redaction import MASKED, Redaction, Redactions, described
 from inference.manifest import Detector, Manifest
-from storage.records import InferenceEvent, Outcome, Value
+from storage.records import InferenceEvent, LabelEvent, Outcome, Value
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MAIL, CARD = "jane.doe@example.com", "4111 1111 1111 1111"
@@ -72,6 +72,10 @@ def an_event(
         at=AT, outcome=Outcome.OK, protocol="v1", total_s=0.1, model="shop", version="1", rows=1,
         inputs=inputs or {}, outputs={"class": ["1"], "score": [0.5]}, tags=tags or {}, app_id=app_id,
     )  # fmt: skip
+
+
+def a_label(event: str = "order-7", value: str | float | bool = "1") -> LabelEvent:
+    return LabelEvent(event=event, row=0, value=value, at=AT)
 
 
 @dataclass
@@ -201,10 +205,10 @@ def test_an_id_with_personal_data_is_hashed_as_a_whole_alike_in_event_and_label(
     manifest = a_manifest({"detect": ["email"]})
     redactions = Gate([manifest]).redactions
 
-    labelled = redactions.id(f"{MAIL}-1")
+    labelled = redactions.label(a_label(f"{MAIL}-1")).event
     recorded = redactions.event(an_event(app_id=f"{MAIL}-1"), manifest).app_id
 
-    assert labelled == recorded == Hash().hash(f"{MAIL}-1")
+    assert labelled == recorded == redactions.id(f"{MAIL}-1") == Hash().hash(f"{MAIL}-1")
     assert redactions.id("order-7") == "order-7"
 
 
@@ -225,9 +229,9 @@ def test_the_id_of_an_event_is_never_hashed() -> None:
 def test_a_label_of_text_is_searched_and_a_number_stays() -> None:
     redactions = Gate([], default=list(Detector)).redactions
 
-    assert redactions.label(f"fraud, ask {MAIL}") == "fraud, ask [email]"
-    assert redactions.label(4111111111111111) == 4111111111111111
-    assert redactions.label(True) is True
+    assert redactions.label(a_label(value=f"fraud, ask {MAIL}")).value == "fraud, ask [email]"
+    assert redactions.label(a_label(value=4111111111111111)).value == 4111111111111111
+    assert redactions.label(a_label(value=True)).value is True
 
 
 def test_should_redaction_fail_nothing_that_was_sent_is_kept() -> None:
@@ -246,7 +250,7 @@ def test_a_label_whose_id_cannot_be_hashed_is_refused() -> None:
     gate = Gate([], default=[Detector.EMAIL], key=NoHash())
 
     with pytest.raises(RefusedError) as refused:
-        gate.redactions.id(MAIL)
+        gate.redactions.label(a_label(MAIL))
 
     assert refused.value.status == 503
     assert MAIL not in refused.value.message

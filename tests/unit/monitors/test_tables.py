@@ -75,3 +75,12 @@ def test_without_a_label_column_there_are_no_labels() -> None:
 def test_a_table_of_something_else_is_refused() -> None:
     with pytest.raises(InvalidReferenceError, match="it needs age, colour, member, comment, and has weight"):
         frame_of_table(pd.DataFrame({"weight": [1]}), SHOP)
+
+
+def test_a_hashed_input_is_there_to_slice_by_and_not_watched() -> None:
+    shop = model(slices=["colour"], privacy={"columns": {"colour": "hash"}})
+
+    frame = frame_of_table(pd.DataFrame({"age": [1, 2], "colour": ["h01", "h02"]}), shop)
+
+    assert "colour" not in frame.columns
+    assert frame.groups("colour").names == ("h01", "h02")
