@@ -25,6 +25,8 @@ from storage.tables import (
     measurement,
     model_clock,
     outbox,
+    sample,
+    sampling_plan,
     segment,
     silence,
     summary,
@@ -43,6 +45,7 @@ class Deleted:
     alerts: int
     labels: int
     waiting: int  # labels whose event never came
+    samples: int  # choices of what to label, and their plans
     actions: int  # silences and acknowledgements
 
 
@@ -68,6 +71,8 @@ def delete_old(database: Database, settings: RetentionSettings, now: datetime) -
         labels=_repeat(database, _rows(label, label.c.stored_at < labelled))
         + _repeat(database, _rows(app_event, app_event.c.stored_at < labelled)),
         waiting=_repeat(database, _waiting(waited)),
+        samples=_repeat(database, _rows(sample, sample.c.stored_at < labelled))
+        + _repeat(database, _rows(sampling_plan, sampling_plan.c.made_at < labelled)),
         actions=_repeat(database, _rows(silence, silence.c.ends_at < measured))
         + _repeat(database, _rows(acknowledgement, _over(measured))),
     )

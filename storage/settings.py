@@ -81,6 +81,8 @@ class RetentionSettings(BaseModel):
         default=365, gt=0, description="days that measurements and resolved alerts are kept"
     )
     labels_days: float = Field(
-        default=365, gt=0, description="days that labels and the apps' own ids are kept"
+        default=365,
+        gt=0,
+        description="days that labels, choices of what to label and the apps' own ids are kept",
     )
     waiting_days: float = Field(default=30, gt=0, description="days that a label waits for its event")
