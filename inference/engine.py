@@ -117,8 +117,9 @@ class Engine:
         return [one.seen(device, current=self._serving.get((one.name, None))) for one in order]
 
     def manifests(self) -> list[Manifest]:
-        """Of every version known, in no order."""
-        return [one.manifest for one in self._versions.values() if one.manifest is not None]
+        """Of every version known, in no order. Any thread may ask."""
+        versions = list(self._versions.values())  # in one step: the event loop may add one meanwhile
+        return [one.manifest for one in versions if one.manifest is not None]
 
     async def settled(self) -> None:
         """Wait until nothing is being loaded any more, whether it went well or not."""
