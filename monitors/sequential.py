@@ -27,14 +27,16 @@ def confidence_sequence(successes: ArrayLike, n: ArrayLike, alpha: ArrayLike = 0
     confidence sequences").
     """
     successes, n, alpha = np.broadcast_arrays(*(np.asarray(each, float) for each in (successes, n, alpha)))
-    return _lower_end(successes, n, alpha), 1 - _lower_end(n - successes, n, alpha)
+    low, from_one = _lower_end(np.stack([successes, n - successes]), n, alpha)
+    return low, 1 - from_one
 
 
 def _lower_end(successes: Floats, n: Floats, alpha: Floats) -> Floats:
     """Where log K, which falls from infinity at 0 to its least value at S / n, passes log(1 / alpha)."""
     failures = n - successes
     limit = special.betaln(successes + 0.5, failures + 0.5) - np.log(np.pi) + np.log(alpha)
-    below, above = np.zeros_like(n), np.divide(successes, n, out=np.zeros_like(n), where=n > 0)
+    below = np.zeros_like(successes)
+    above = np.divide(successes, n, out=np.zeros_like(successes), where=n > 0)
     for _ in range(_HALVINGS):
         middle = (below + above) / 2
         outside = limit >= special.xlogy(successes, middle) + special.xlog1py(failures, -middle)

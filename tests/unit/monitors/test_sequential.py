@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -62,6 +62,7 @@ def test_no_rows_say_nothing() -> None:
     assert (float(low), float(high)) == (0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 10**6), share=st.floats(0, 1), alpha=st.floats(1e-6, 0.5))
 def test_the_share_itself_lies_inside_and_a_surer_interval_is_wider(
     n: int, share: float, alpha: float
