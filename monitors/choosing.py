@@ -10,14 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.blocks import block_of_events
+from inference.manifest import ModelSpec
+from monitors.blocks import block_of_columns
 from monitors.certainty import cells_of
 from monitors.columns import watched_columns
 from monitors.decoding import Decoded, ModelKey
+from monitors.errors import FrameError
 from monitors.frames import Frame
 from monitors.halving import digest
 from monitors.sampled import Sampled
@@ -35,10 +39,11 @@ from monitors.settings import SamplingSettings
 from monitors.watched import Watched, Watchlist
 from storage.clock import Clock
 from storage.counting import CountingWrite
-from storage.records import EventId, InferenceEvent, Outcome
+from storage.records import EventId, InferenceEvent, Outcome, Value
 from storage.samples import Sample, add_samples, newest_plan, save_plan
 
 Events = Sequence[tuple[EventId, InferenceEvent]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,61 +125,86 @@ class _Rows:
 
     def __init__(self, watched: Watched, monitor: Sampled, events: Events) -> None:
         manifest = watched.manifest
-        columns = {column.name: column for column in watched_columns(manifest)}
-        frame = Frame(block_of_events(events, columns, frozenset(manifest.output_names), events[0][1].at))
-        counts = [event.rows for _, event in events]
+        counts = np.array([event.rows for _, event in events])
+        frame = _frame(manifest, events)
         cells = cells_of(frame, manifest)
-        arms = [event.arm.value for _, event in events]
-        names = tuple(dict.fromkeys(arms))
-        codes = np.repeat([names.index(arm) for arm in arms], counts)
-        slices = [(name, frame.groups(name)) for name in manifest.slices]
+        arms = [event.arm for _, event in events]
+        names = {name: code for code, name in enumerate(dict.fromkeys(arms))}
+        codes = np.repeat([names[arm] for arm in arms], counts)
         self._key = watched.key
         self._events = events
-        self._starts = np.cumsum([0, *counts])
+        self._starts = np.append(0, np.cumsum(counts))
         self._usable = cells >= 0
         self._certainty = monitor.certainties[cells]
-        self._strata = (
-            strata_of("arm", names, codes),
-            *(strata_of(name, groups.names, groups.codes) for name, groups in slices),
-        )
-        draws = draws_of(
-            ((id_, count) for (id_, _), count in zip(events, counts, strict=True)), key_of(*self._key)
-        )
-        self._draws = draws
+        self._strata = [strata_of("arm", list(names), codes)]
+        for name in manifest.slices:
+            groups = frame.groups(name)
+            self._strata.append(strata_of(name, groups.names, groups.codes))
 
     def batches(self) -> list[Batch]:
         """By segment, and in it by day."""
-        places: dict[tuple[str, int, datetime], list[int]] = {}
-        for place, (id_, event) in enumerate(self._events):
-            places.setdefault((id_.producer, id_.segment, _day(event.at)), []).append(place)
-        found = (self._batch(day, members) for (_, _, day), members in places.items())
+        n = len(self._events)
+        days = np.fromiter((event.at.toordinal() for _, event in self._events), dtype=np.int64, count=n)
+        segments = np.fromiter((id_.segment for id_, _ in self._events), dtype=np.int64, count=n)
+        producers = np.array([id_.producer for id_, _ in self._events])
+        moved = (np.diff(days) != 0) | (np.diff(segments) != 0) | (producers[1:] != producers[:-1])
+        runs: dict[tuple[str, int, int], list[NDArray[np.intp]]] = {}
+        for run in np.split(np.arange(n), np.flatnonzero(moved) + 1):
+            id_, event = self._events[run[0]]
+            runs.setdefault((id_.producer, id_.segment, event.at.toordinal()), []).append(run)
+        found = [self._batch(day, np.concatenate(members)) for (_, _, day), members in runs.items()]
         return [batch for batch in found if len(batch.event_of_row)]
 
-    def _batch(self, day: datetime, members: Sequence[int]) -> Batch:
-        events = [self._events[place] for place in members]
-        starts, ends = self._starts[members], self._starts[np.add(members, 1)]
-        event_of_row = np.repeat(np.arange(len(members)), ends - starts)
-        row_in_event = np.arange(len(event_of_row)) - np.repeat(
-            np.cumsum(ends - starts) - (ends - starts), ends - starts
-        )
+    def _batch(self, day: int, members: NDArray[np.intp]) -> Batch:
+        events = [self._events[place] for place in members.tolist()]
+        starts, counts = self._starts[members], np.diff(self._starts)[members]
+        event_of_row = np.repeat(np.arange(len(members)), counts)
+        row_in_event = np.arange(len(event_of_row)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = starts[event_of_row] + row_in_event
         usable = self._usable[rows]
-        rows = rows[usable]
+        rows, event_of_row, row_in_event = rows[usable], event_of_row[usable], row_in_event[usable]
         times = [event.at for _, event in events]
+        producer, segment = events[0][0].producer, events[0][0].segment
+        offsets = np.array([id_.offset for id_, _ in events])[event_of_row]
         return Batch(
             key=self._key,
-            day=day,
+            day=datetime.fromordinal(day).replace(tzinfo=UTC),
             candidates=Candidates(
                 first_at=min(times),
                 last_at=max(times),
                 certainty=self._certainty[rows],
                 strata=tuple(each.take(rows) for each in self._strata),
-                draws=self._draws[rows],
+                draws=draws_of(producer, segment, offsets, row_in_event, key_of(*self._key)),
             ),
             events=events,
-            event_of_row=event_of_row[usable],
-            row_in_event=row_in_event[usable],
+            event_of_row=event_of_row,
+            row_in_event=row_in_event,
         )
+
+
+def _frame(manifest: ModelSpec, events: Events) -> Frame:
+    """What a choice depends on, of all rows. Raises `FrameError` where columns do not fit their event."""
+    rows = [event.rows for _, event in events]
+    tagged = {name for name in manifest.slices if any(name in event.tags for _, event in events)}
+    outputs = manifest.output_names
+    values: dict[str, list[Value]] = {}
+    for name in {*outputs[:2], *manifest.slices} - tagged:
+        if name in outputs:
+            parts = [event.outputs.get(name) for _, event in events]
+        else:
+            parts = [event.inputs.get(name) for _, event in events]
+        values[name] = _joined(parts, rows)
+    tags = {name: _joined([event.tags.get(name) for _, event in events], rows) for name in sorted(tagged)}
+    columns = {column.name: column for column in watched_columns(manifest)}
+    return Frame(block_of_columns(values, columns, rows=sum(rows), tags=tags, labels=None))
+
+
+def _joined(parts: Sequence[Sequence[T | None] | None], rows: Sequence[int]) -> list[T | None]:
+    lists: list[Sequence[T | None]]
+    lists = [(None,) * n if part is None else part for part, n in zip(parts, rows, strict=True)]
+    if list(map(len, lists)) != rows:
+        raise FrameError("a column is not as long as its event has rows")
+    return list(chain.from_iterable(lists))
 
 
 def _choice(batch: Batch, row: int, pi: float) -> Choice:
@@ -194,7 +224,3 @@ def _choice(batch: Batch, row: int, pi: float) -> Choice:
         ),
         event=event,
     )
-
-
-def _day(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

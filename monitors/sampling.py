@@ -6,7 +6,7 @@ a quarter tops up arms and slice values that would be looked at too rarely; the 
 1934). It is rounded to a quarter power of two, so that rows of a window fall into few levels: within 9 % of
 what it should be, where whole powers cost what the choice by certainty gains (on COMPAS).
 
-Chosen is a row whose hash, as a share of 2^64, lies below `pi`: a replay, or another worker, chooses the same
+Chosen is a row whose hash, a share of 2^64, lies below `pi`: a replay, or another worker, chooses the same
 rows. `pi` follows from what was seen of times, arms, slices and scores, and never from a hash, so it is what
 it says: a plan that turns out too generous is replaced from the next segment on, for the rows to come.
 """
@@ -14,7 +14,7 @@ it says: a plan that turns out too generous is replaced from the next segment on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.bins import Floats
-from storage.records import EventId
 
 CERTAINTY_BINS = 20
 LEVELS_PER_OCTAVE = 4
@@ -41,7 +40,7 @@ _MOST_STRATA = 500
 _STEPS_KEPT = 64
 _CENTRES = (np.arange(CERTAINTY_BINS) + 0.5) / CERTAINTY_BINS
 _OF_UNCERTAINTY = np.sqrt(_CENTRES * (1 - _CENTRES))  # by bin of g
-_HASHES = 8  # of one digest: 64 bits for each of so many rows
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,14 +226,27 @@ def key_of(model: str, version: str) -> bytes:
     return hashlib.blake2b(f"{model}\0{version}".encode(), digest_size=32).digest()
 
 
-def draws_of(events: Iterable[tuple[EventId, int]], key: bytes) -> Floats:
-    """The draw of every row of these events (with their rows), in order: `BLAKE2b(id/block, key)` gives 8."""
-    pieces: list[bytes] = []
-    for id_, rows in events:
-        for block in range(0, rows, _HASHES):
-            digest = hashlib.blake2b(f"{id_}/{block // _HASHES}".encode(), key=key).digest()
-            pieces.append(digest[: 8 * min(_HASHES, rows - block)])
-    return np.frombuffer(b"".join(pieces), dtype="<u8") / 2.0**64
+def draws_of(
+    producer: str, segment: int, offsets: NDArray[np.int64], rows: NDArray[np.int64], key: bytes
+) -> Floats:
+    """The draws of rows of events of one segment: even over 0..1, and always the same.
+
+    `BLAKE2b(producer/segment, key)` seeds splitmix64 (Steele, Lea & Flood 2014), which mixes in the event's
+    offset and the row: a digest for each row would cost more than all the rest of the choice.
+    """
+    digest = hashlib.blake2b(f"{producer}/{segment:x}".encode(), digest_size=8, key=key).digest()
+    seed = np.uint64(int.from_bytes(digest, "little"))
+    mixed = _splitmix(
+        _splitmix(seed + offsets.astype(np.uint64) * _GOLDEN) + rows.astype(np.uint64) * _GOLDEN
+    )
+    return mixed / 2.0**64
+
+
+def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    x = x + _GOLDEN
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def strata_of(name: str, names: Sequence[str], codes: NDArray[np.int64]) -> Strata:
