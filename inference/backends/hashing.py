@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 _BLANK = ord(" ")
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
-_HALF = np.uint64(32)
+_HALF, _ONE = np.uint64(32), np.uint64(1)
 
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -88,14 +88,14 @@ def _joined(texts: Sequence[str]) -> tuple[Hashes, Places]:
 
 
 def _hashes_of_words(points: Hashes, starts: Places, stops: Places) -> Hashes:
-    """A polynomial in the code points of each word, modulo 2**64."""
+    """A polynomial in the code points of each word, modulo 2**64. Never 0 for a word of zeros."""
     if not len(starts):
         return np.zeros(0, dtype=np.uint64)
     lengths = stops - starts
     firsts = np.cumsum(lengths) - lengths
     inner = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
     powers = np.cumprod(np.full(int(lengths.max()), _BASE))
-    return np.add.reduceat(points[inner + np.repeat(starts, lengths)] * powers[inner], firsts)
+    return np.add.reduceat((points[inner + np.repeat(starts, lengths)] + _ONE) * powers[inner], firsts)
 
 
 def _runs(hashes: Hashes, rows: Places, lengths: tuple[int, int]) -> list[tuple[Hashes, Places]]:
@@ -105,7 +105,7 @@ def _runs(hashes: Hashes, rows: Places, lengths: tuple[int, int]) -> list[tuple[
     joined = np.zeros(len(hashes), dtype=np.uint64)
     for length in range(1, longest + 1):
         count = max(0, len(hashes) - length + 1)
-        joined = _mixed(joined[:count] + hashes[length - 1 :][:count])
+        joined = _mixed(joined[:count] * _BASE + hashes[length - 1 :][:count])
         if length < shortest:
             continue
         within = rows[:count] == rows[length - 1 :][:count]
