@@ -199,7 +199,7 @@ class _Look:
             return _Seen(
                 state=replace(self.before, news_since=since),
                 told=self.told,
-                reason=NoticeReason.WAITING if self.now < waited else NoticeReason.TOO_SOON,
+                reason=NoticeReason.WAITING if free == waited else NoticeReason.TOO_SOON,
                 due_at=free,
             )
         opened = replace(self.before, news_since=since)

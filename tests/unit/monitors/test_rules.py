@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitors.alerts.rules import Reason, RuleState, decide, fingerprint
 from monitors.rulebook import DEFAULT_RULES, Rule
-from storage.records import Alert, AlertStatus, Bounds, Judgement, Measurement, Scope, Window
+from storage.records import Alert, AlertStatus, Arm, Bounds, Judgement, Measurement, Scope, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -279,3 +280,71 @@ def test_years_of_windows_keep_a_bounded_state() -> None:
     assert story.told.count("fired") - story.told.count("resolved") in {0, 1}
     assert set(story.alerts) <= set(story.states)
     assert all(alert.status in AlertStatus for alert in story.alerts.values())
+
+
+WAITS = replace(ONE, wait=2 * HOUR)
+KEEPS = replace(ONE, keep_firing_for=2 * HOUR)
+WAITS_TWO = replace(TWO_OF_THREE, wait=HOUR)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rule", "windows", "told", "status"),
+    [
+        ("a breach that must last is pending at first", WAITS, "B", [], "pending"),
+        ("and still before its time", WAITS, "BB", [], "pending"),
+        ("and fires when it has lasted", WAITS, "BBB", ["fired"], "firing"),
+        ("a healthy window begins the wait anew", WAITS, "BB.BB", [], "pending"),
+        ("and the wait that is through fires", WAITS, "BB.BBB", ["fired"], "firing"),
+        ("a wait that comes to nothing is withdrawn", WAITS, "BB.", [], None),
+        ("an unknown window does not break a wait", WAITS, "B?B", ["fired"], "firing"),
+        ("with two of three the wait begins at the second", WAITS_TWO, "BB", [], "pending"),
+        ("and fires with the next", WAITS_TWO, "BBB", ["fired"], "firing"),
+        ("what is kept firing is not over at the first healthy window", KEEPS, "B.", ["fired"], "firing"),
+        ("nor before its time", KEEPS, "B..", ["fired"], "firing"),
+        ("it is over when the time is", KEEPS, "B...", ["fired", "resolved"], "resolved"),
+        ("a breach meanwhile begins the time anew", KEEPS, "B..B..", ["fired"], "firing"),
+        ("and it is one episode", KEEPS, "B..B...", ["fired", "resolved"], "resolved"),
+        ("an unknown window is no healthy one", KEEPS, "B???", ["fired"], "firing"),
+    ],
+)
+def test_a_rule_waits_before_it_fires_and_holds_on_after(
+    sentence: str, rule: Rule, windows: str, told: list[str], status: str | None
+) -> None:
+    story = Story(rule)
+
+    for hour, verdict in enumerate(windows):
+        story.look([judged(rule, hour, verdict)])
+
+    assert story.told == told, sentence
+    assert story.status == status, sentence
+
+
+def test_an_alert_that_waited_starts_at_its_first_breach() -> None:
+    story = Story(WAITS)
+
+    for hour, verdict in enumerate("BBBB"):
+        story.look([judged(WAITS, hour, verdict)])
+
+    (alert,) = story.alerts.values()
+    assert alert.starts_at == START + HOUR
+
+
+@pytest.mark.parametrize(
+    ("selector", "covered"),
+    [
+        ({}, True),
+        ({"column": "age"}, True),
+        ({"column": "plan"}, False),
+        ({"slice": "all"}, True),
+        ({"slice": "country=DE"}, False),
+        ({"arm": Arm.STABLE}, True),
+        ({"arm": Arm.CANARY}, False),
+        ({"metric": "drift"}, True),
+        ({"metric": "psi"}, False),
+        ({"monitor": "bias"}, False),
+    ],
+)
+def test_a_rule_looks_at_what_its_selectors_name(selector: dict[str, Any], covered: bool) -> None:
+    rule = Rule(**{"name": "mine", "monitor": "drift", **selector})
+
+    assert rule.covers(judged(TWO_OF_THREE, 0, "B")) is covered
