@@ -15,6 +15,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from gateway.alert_commands import alerts_app, silence_app
+from gateway.command_options import CONFIG, Config, Key, Url, gateway_url, url_of
+
 app = typer.Typer(
     help="Serves torch models and watches every input and output for drift, data quality and accuracy.",
     no_args_is_help=True,
@@ -29,14 +32,9 @@ keys_app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(reference_app, name="reference")
 app.add_typer(keys_app, name="keys")
+app.add_typer(alerts_app, name="alerts")
+app.add_typer(silence_app, name="silence")
 
-Config = Annotated[
-    Path,
-    typer.Option(
-        "--config", "-c", envvar="INFERWATCH_CONFIG", help="the settings; `inferwatch init` writes them"
-    ),
-]
-CONFIG = Path("inferwatch.yaml")
 _BASES = ("GatewayError", "InferenceError", "StorageError", "MonitorError", "DashboardError")
 
 
@@ -100,8 +98,8 @@ def up(config: Config = CONFIG) -> None:
     from gateway.settings_file import load_settings
 
     settings = load_settings(config)
-    typer.echo(f"gateway    {_url(settings.gateway.host, settings.gateway.port)}  (documents under /docs)")
-    typer.echo(f"dashboard  {_url(settings.dashboard.host, settings.dashboard.port)}")
+    typer.echo(f"gateway    {url_of(settings.gateway.host, settings.gateway.port)}  (documents under /docs)")
+    typer.echo(f"dashboard  {url_of(settings.dashboard.host, settings.dashboard.port)}")
     supervise(settings, config)
 
 
@@ -272,8 +270,8 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
         int, typer.Option(help="rows in a request; they share the time of the first", min=1)
     ] = 1,
     version: Annotated[str | None, typer.Option(help="the one that serves, if not given")] = None,
-    url: Annotated[str | None, typer.Option(help="the gateway; the one of the settings if not given")] = None,
-    key: Annotated[str | None, typer.Option(envvar="INFERWATCH_KEY", help="API key")] = None,
+    url: Url = None,
+    key: Key = None,
     config: Config = CONFIG,
 ) -> None:
     """Send a file through a running gateway as an app would, with a progress bar."""
@@ -282,7 +280,7 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
 
     settings = ReplaySettings(
         file=file, model=model, version=version, label=label, time=time, tags=tuple(tag or ()), id=id,
-        rate=rate, concurrency=concurrency, batch=batch, url=url or _gateway_url(config), key=key,
+        rate=rate, concurrency=concurrency, batch=batch, url=url or gateway_url(config), key=key,
     )  # fmt: skip
     report = show_replay(settings)
     typer.echo(report.line())
@@ -301,21 +299,6 @@ def demo(
     for line in prepared.lines:
         typer.echo(line)
     up(prepared.config)
-
-
-def _gateway_url(config: Path) -> str:
-    """Where the settings say that the gateway is; its default where there are no settings here."""
-    if not config.exists() and config == CONFIG:
-        return "http://127.0.0.1:8080"
-    from gateway.settings_file import load_settings
-
-    settings = load_settings(config).gateway
-    return _url(settings.host, settings.port)
-
-
-def _url(host: str, port: int) -> str:
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  shown, not bound
-    return f"http://{name}:{port}"
 
 
 def _fail(message: str) -> NoReturn:

@@ -6,7 +6,8 @@ GatewayError
 ├── KeyFileError          the file of API keys cannot be read or written
 ├── PrivacyKeyError       the key of hashed values cannot be read or made
 ├── StartError            a process cannot start: a port is taken, a setting is unsafe
-└── ReplayError           a file cannot be replayed
+├── ReplayError           a file cannot be replayed
+└── AskError              the running gateway cannot be asked, or refused
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ class StartError(GatewayError):
 
 class ReplayError(GatewayError):
     """A file cannot be replayed through the gateway."""
+
+
+class AskError(GatewayError):
+    """The running gateway cannot be asked, or it refused; the message is its own."""
 
 
 class RefusedError(GatewayError):

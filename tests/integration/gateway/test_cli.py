@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from gateway.cli import app
 from monitors.reference import Reference
+from tests.helpers.acting import a_firing_alert
 from tests.helpers.detoxify import bert_checkpoint
+from tests.helpers.overseeing import overseen
 from tests.helpers.ports import free_port
 from tests.helpers.serving import ECHO, Serving, serving
 
@@ -238,3 +243,41 @@ def test_a_replay_that_cannot_be_says_why(
     url = "http://127.0.0.1:1" if "nobody answers" in said else gateway.url
 
     assert said in inferwatch(folder, "replay", *arguments, "--url", url).stderr
+
+
+def test_alerts_and_silences_are_looked_after_from_a_terminal(tmp_path: Path) -> None:
+    hostile = replace(a_firing_alert(), summary="drift \x1b[2J of age")
+    with overseen(tmp_path, [hostile]) as both:
+
+        def said(*arguments: str) -> str:
+            ran = CliRunner().invoke(app, [*arguments, "--url", both.gateway.url])
+            assert ran.exit_code == 0, ran.output
+            return ran.stdout
+
+        listed = said("alerts", "list")
+        added = said("silence", "add", 'model="churn"', "column=~ag.", "--for", "4h", "--author", "ann")
+        both.wait_for(both.silences)
+        silences = said("silence", "list")
+        said("alerts", "acknowledge", "f1", "--author", "bob")
+        both.wait_for(lambda: both.alert("f1")["acknowledged"])
+        seen = said("alerts", "list", "--all")
+        id_ = added.split()[0]
+        said("silence", "end", id_, "--author", "eve")
+        both.wait_for(lambda: not both.silences())
+        over = said("silence", "list", "--expired")
+
+    assert listed == "f1\tfiring\tchurn 12\tdrift \N{REPLACEMENT CHARACTER}[2J of age\n"
+    assert added.splitlines()[1].startswith("f1\tfiring")
+    assert 'model="churn" column=~"ag."\tann' in silences
+    assert f"silenced by {id_}, acknowledged by bob" in seen
+    assert "ended by eve" in over
+
+
+def test_what_a_gateway_refuses_is_said_in_one_line(gateway: Serving, tmp_path: Path) -> None:
+    said = refused(inferwatch(tmp_path, "silence", "add", "model", "--for", "4h", "--url", gateway.url))
+
+    assert 'matchers[0]: write label="value"' in said
+
+
+def test_a_gateway_that_is_not_there_is_said_in_one_line(folder: Path) -> None:
+    assert "no gateway answers at http://127.0.0.1:" in refused(inferwatch(folder, "alerts", "list"))
