@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from monitors.alerts import build_channels
 from monitors.alerts.channels import Channel
 from monitors.frames import frame_of_columns
 from monitors.reference import Reference, reference_of
+from monitors.rounds import ScoringRound
+from monitors.scores import TextScorer
 from monitors.settings import AlertSettings, MonitorSettings
 from monitors.stages import Stages, build_stages
+from monitors.tenure import Tenure
 from storage import tables
 from storage.counting import Counting, CountingWrite
 from storage.database import Database, open_writer
@@ -118,8 +122,14 @@ class _CrashingWrite:
 class Station:
     """One worker on one database, with a clock of its own."""
 
-    def __init__(
-        self, database: Database, clock: Clock, settings: MonitorSettings, alerts: AlertSettings, owner: str
+    def __init__(  # noqa: PLR0917  # the whole of what a worker is given
+        self,
+        database: Database,
+        clock: Clock,
+        settings: MonitorSettings,
+        alerts: AlertSettings,
+        owner: str,
+        scorer: TextScorer | None = None,
     ) -> None:
         log = SegmentLog(database, clock=clock)
         self.database = database
@@ -129,6 +139,8 @@ class Station:
         self._settings = settings
         self._alerts = alerts
         self._owner = owner
+        self._scorer = scorer
+        self._scoring: ScoringRound | None = None
         self._numbers = iter(range(1, 1_000_000))
         self._leases: dict[str, Lease] = {}
         self.stages = self._built()
@@ -137,6 +149,7 @@ class Station:
         """Go on as a new process would that knows nothing but what lies in SQL."""
         self.counting.crash_at = None
         self._leases.clear()
+        self._scoring = None
         self.stages = self._built()
         self.stages.watchlist.refresh()
 
@@ -153,6 +166,7 @@ class Station:
             owner=self._owner,
             clock=self.clock,
             chance=lambda: 0.5,
+            scorer=self._scorer,
         )
 
     @property
@@ -213,6 +227,21 @@ class Station:
                 return taken
             taken += now
 
+    @property
+    def scoring(self) -> ScoringRound:
+        """What scores, since the start or restart."""
+        if self._scoring is None:
+            assert self.stages.scoring is not None
+            tenure = Tenure(self.stages.leases, ttl_s=15.0)
+            self._scoring = ScoringRound(self.stages, self.stages.scoring, tenure, threading.Event())
+        return self._scoring
+
+    def score(self) -> ScoringRound:
+        """Score and count all texts there are, in every partition. Returns the round that did."""
+        while self.scoring.step():
+            pass
+        return self.scoring
+
     def retry_labels(self) -> None:
         """Try all waiting labels again."""
         lease = self.lease("partition-0")
@@ -257,12 +286,15 @@ def a_station(
     owner: str = "one",
     partitions: int | None = None,
     at: datetime = NOON,
+    scorer: TextScorer | None = None,
 ) -> Iterator[Station]:
     """A station on a database, closed at the end of the block."""
     clock = Clock(at)
     database = open_writer(DatabaseSettings(url=url, partitions=partitions))
     try:
-        yield Station(database, clock, settings or MonitorSettings(), alerts or AlertSettings(), owner)
+        yield Station(
+            database, clock, settings or MonitorSettings(), alerts or AlertSettings(), owner, scorer
+        )
     finally:
         database.close()
 
