@@ -97,6 +97,7 @@ def road(model_folder: Path, shared_data: Path, tmp_path_factory: pytest.TempPat
         deployment.wait_counted()
         road = Road(deployment, mailbox)
         wait_until(lambda: _judged(road) == 50_000, "the last window to be judged", 60)
+        wait_until(lambda: len(road.mails()) > 0, "a mail", 60)
         yield road
 
 
@@ -114,7 +115,7 @@ def _settings(mailbox: Mailbox, certificate: Path) -> dict[str, Any]:
         "username": user, "password": password,
         "sender": "inferwatch@example.org", "to": ["oncall@example.org"],
     }  # fmt: skip
-    return {"alerts": {"email": mail}, "monitor": {"quiet_s": 3.0}}
+    return {"alerts": {"email": mail, "group_wait": "3s"}, "monitor": {"quiet_s": 3.0}}
 
 
 def _judged(road: Road) -> int:

@@ -49,9 +49,7 @@ def replayed(
     reference, stream = folder / "reference.parquet", folder / "stream.parquet"
     rows[TRAINED:CONCEPT].to_parquet(reference)
     rows.to_parquet(stream)
-    settings: dict[str, Any] = {
-        "monitor": {"quiet_s": 3.0, "monitors": {"accuracy": {"tolerance": 0.01}}}
-    }
+    settings: dict[str, Any] = {"monitor": {"quiet_s": 3.0, "monitors": {"accuracy": {"tolerance": 0.01}}}}
     with deployed(folder, settings) as deployment:
         deployment.cli("models", "add", str(model_folder))
         deployment.cli("reference", "set", "sea", "--from", str(reference))
