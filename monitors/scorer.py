@@ -44,10 +44,12 @@ PRIORITY = 10
 _AT_ONCE = 2
 _MOST_ROWS = 1024
 _LEAST_CHARACTERS, _MOST_CHARACTERS = 200, 4_000_000
-_START_CHARACTERS = 20_000
+_START_CHARACTERS = 4_000
 _QUICK_S, _SLOW_S = 0.5, 3.0
 _BEAT_S = 0.5
 _LOAD_S = 600.0
+_STUCK_S = 600.0
+_IDLE_POLL_S = 0.02
 _PROBE = "Good morning, how are you today?"
 _T = TypeVar("_T")
 
@@ -124,7 +126,7 @@ class EngineScorer:
             threads=self._settings.threads,
             poll_s=3600.0,  # the version is fixed: another one needs its own counts, so a new start
             drain_s=0.0,
-            stuck_s=600.0,
+            stuck_s=_STUCK_S,
         )
         place = manifest.name, manifest.version
         engine = Engine(model.repository, settings, clock=self._clock, only=place)
@@ -189,15 +191,9 @@ class _Job:
             await self._infer(rows)
         except ModelNotReadyError:
             raise
-        except (OverloadedError, DeadlineError) as exc:
-            self._pace(0.25)
-            if len(rows) == 1 and isinstance(exc, OverloadedError):
-                await asyncio.sleep(min(exc.retry_after_s or 0.1, 5.0))
-                self._waiting.append(rows[0])
-                return
-            await self._in_halves(rows)
-            return
-        except InferenceError:
+        except InferenceError as exc:
+            if isinstance(exc, OverloadedError | DeadlineError):
+                self._pace(0.25)
             await self._in_halves(rows)
             return
         took_s = time.perf_counter() - started
@@ -211,16 +207,34 @@ class _Job:
         self._loaded.characters = max(_LEAST_CHARACTERS, min(_MOST_CHARACTERS, wanted))
 
     async def _in_halves(self, rows: list[int]) -> None:
-        """Of a request that failed: find the text that it failed for. One alone has no scores."""
-        if len(rows) > 1:
-            half = len(rows) // 2
-            await self._ask(rows[:half])
-            await self._ask(rows[half:])
+        """Of a request that failed: find the text that it failed for, once what ran then has ended."""
+        await self._until_idle()
+        if len(rows) == 1:
+            await self._alone(rows[0])
             return
+        half = len(rows) // 2
+        await self._ask(rows[:half])
+        await self._ask(rows[half:])
+
+    async def _alone(self, row: int) -> None:
+        """A text that fails even now has no scores, as long as the model answers any other."""
         try:
-            await self._served.infer({self._input: [_PROBE]}, rows=1, priority=PRIORITY)
-        except InferenceError as exc:
-            raise ScoringError(f"the toxicity model answers nothing any more: {exc}") from exc
+            await self._infer([row])
+        except ModelNotReadyError:
+            raise
+        except InferenceError:
+            await self._until_idle()
+            try:
+                await self._served.infer({self._input: [_PROBE]}, rows=1, priority=PRIORITY)
+            except InferenceError as exc:
+                raise ScoringError(f"the toxicity model answers nothing any more: {exc}") from exc
+
+    async def _until_idle(self) -> None:
+        give_up = time.monotonic() + _STUCK_S
+        while not self._served.idle:
+            if time.monotonic() > give_up:
+                raise ScoringError(f"the toxicity model did not return within {_STUCK_S:.0f} s")
+            await asyncio.sleep(_IDLE_POLL_S)
 
     async def _infer(self, rows: list[int]) -> None:
         answer = await self._served.infer(
