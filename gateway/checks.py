@@ -17,6 +17,8 @@ from gateway.settings import Settings
 from gateway.supervisor import port_problem
 from inference.errors import InferenceError
 from inference.repository import Repository
+from monitors.alerts.posting import Poster
+from monitors.errors import MonitorError
 from monitors.settings import EmailSettings
 from storage.database import open_reader, open_writer
 from storage.errors import DatabaseUnavailableError, StorageError
@@ -45,12 +47,13 @@ def findings(settings: Settings) -> Iterator[Finding]:
         ("journal", _journal),
         ("database", _database),
         ("mail", _mail),
+        ("channels", _channels),
         ("ports", _ports),
     ]
     for what, check in checks:
         try:
             yield Finding(what=what, well=True, words=check(settings))
-        except (_WrongError, GatewayError, InferenceError, StorageError, OSError) as exc:
+        except (_WrongError, GatewayError, InferenceError, MonitorError, StorageError, OSError) as exc:
             yield Finding(what=what, well=False, words=str(exc))
 
 
@@ -148,6 +151,20 @@ def _mail(settings: Settings) -> str:
             f"{email.host}:{email.port} does not answer ({exc}); mend alerts.email.host and port"
         ) from exc
     return f"{email.host}:{email.port} answers"
+
+
+def _channels(settings: Settings) -> str:
+    """Connects to each, but sends nothing: `inferwatch channels test` does."""
+    alerts = settings.alerts
+    sections = {"webhook": alerts.webhook, "slack": alerts.slack, "pagerduty": alerts.pagerduty}
+    given = {name: section for name, section in sections.items() if section is not None}
+    if not given:
+        return "none but mail is set (alerts.webhook, alerts.slack, alerts.pagerduty)"
+    hosts = {
+        name: Poster(settings=section, where=f"alerts.{name}").knock() for name, section in given.items()
+    }
+    reached = ", ".join(f"{name} at {host}" for name, host in hosts.items())
+    return f"{reached} can be reached; `inferwatch channels test` sends a test"
 
 
 def _greet(email: EmailSettings) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gateway.alert_commands import alerts_app, silence_app
+from gateway.channel_commands import channels_app
 from gateway.command_options import CONFIG, Config, Key, Url, gateway_url, url_of
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.add_typer(reference_app, name="reference")
 app.add_typer(keys_app, name="keys")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(silence_app, name="silence")
+app.add_typer(channels_app, name="channels")
 
 _BASES = ("GatewayError", "InferenceError", "StorageError", "MonitorError", "DashboardError")
 

@@ -38,7 +38,7 @@ class Channel(Protocol):
 
     @property
     def min_severity(self) -> Severity:
-        """Lighter notices are not for it."""
+        """Lighter alerts are not for it: `render` leaves them out."""
         ...
 
     @property
@@ -66,9 +66,10 @@ class Channel(Protocol):
 
 
 def wants(channel: Channel, notice: Notice) -> bool:
-    """Whether a notice is heavy enough for a channel.
+    """Whether a notice has news that is heavy enough for a channel; in a repeat, whether something still is.
 
     What is over counts too, so that whoever heard of an alert hears of its end.
     """
+    news = (*notice.fired, *notice.resolved) or notice.standing
     least = weight(channel.min_severity)
-    return bool(notice.held) or any(weight(alert.severity) >= least for alert in notice.alerts)
+    return bool(notice.held) or any(weight(alert.severity) >= least for alert in news)

@@ -74,6 +74,7 @@ class EmailChannel:
 
     def render(self, notice: Notice) -> Message:
         """The mail. Its Message-ID is fixed here, so that a repetition is seen as one."""
+        notice = telling.at_least(notice, self.settings.min_severity)
         own = hashlib.sha256(f"{notice.id}\n{self.recipient}".encode()).hexdigest()[:32]
         pictures = list(_pictures(notice, own))
         mail = self._addressed(notice, own)

@@ -55,6 +55,7 @@ class PagerDutyChannel:
 
     def render(self, notice: Notice) -> Message:
         """The event, without the key of the service, which is a secret."""
+        notice = telling.at_least(notice, self.settings.min_severity)
         event: dict[str, object] = {
             "event_action": "trigger" if telling.firing(notice) or notice.held else "resolve",
             "dedup_key": dedup_key(notice),

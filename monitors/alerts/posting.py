@@ -59,6 +59,16 @@ class Poster:
         except (httpx.HTTPError, httpx.InvalidURL) as exc:  # may quote what was sent
             raise ChannelError(f"{self.where}: not reached: {type(exc).__name__}") from exc
 
+    def knock(self) -> str:
+        """Look the address up and connect, but send nothing. Returns the host. Raises `ChannelError`."""
+        try:
+            url = httpx.URL(self.settings.url.get_secret_value())
+            address = self._checked(url)[0]
+            socket.create_connection((address, _port(url)), timeout=self.settings.timeout_s).close()
+        except (OSError, httpx.InvalidURL) as exc:
+            raise ChannelError(f"{self.where}: not reached: {type(exc).__name__}") from exc
+        return url.host
+
     def _answer(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         """The first of its addresses that can be reached answers."""
         *others, last = self._checked(url)
@@ -104,7 +114,7 @@ class Poster:
     def _checked(self, url: httpx.URL) -> Sequence[str]:
         """The addresses to try, if none of them is one that alerts should not go to."""
         try:
-            found = self.resolve(url.host, url.port or (80 if url.scheme == "http" else 443))
+            found = self.resolve(url.host, _port(url))
         except (OSError, UnicodeError) as exc:
             raise ChannelError(f"{self.where}: its host has no address: {type(exc).__name__}") from exc
         for address in found:
@@ -161,6 +171,10 @@ def retry_after_s(text: str | None, now: datetime) -> float | None:
         return None
     aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return min(max((aware - now).total_seconds(), 0.0), LONGEST_WAIT_S)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (80 if url.scheme == "http" else 443)
 
 
 def _beginning(response: httpx.Response) -> bytes:

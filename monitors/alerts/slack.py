@@ -56,6 +56,7 @@ class SlackChannel:
 
     def render(self, notice: Notice) -> Message:
         """Text for notifications and screen readers, blocks for the rest. Names are plain text in both."""
+        notice = telling.at_least(notice, self.settings.min_severity)
         body = {
             "text": _escaped(f"{telling.subject(notice)}\n{telling.headline(notice)}", TEXT),
             "mrkdwn": False,

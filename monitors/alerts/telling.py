@@ -7,16 +7,19 @@ HTML, Slack or a shell is each channel's own.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from monitors.alerts.groups import Notice, NoticeReason
 from monitors.alerts.words import plain
 from storage.records import ALL, Alert, Arm, Severity
 
 REPLAY = "This comes from a replay of past traffic, judged as it would have been then."
-SILENCE = timedelta(hours=4)
+SILENCE = "4h"
+_SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _BY_WEIGHT = tuple(Severity)  # from the least
 
 
@@ -67,6 +70,15 @@ def worst(notice: Notice) -> Severity:
 def weight(severity: Severity) -> int:
     """A number to compare severities by."""
     return _BY_WEIGHT.index(severity)
+
+
+def at_least(notice: Notice, severity: Severity) -> Notice:
+    """The part of a notice that one hears who wants no lighter alerts."""
+    fired, standing, resolved = (
+        tuple(alert for alert in alerts if weight(alert.severity) >= weight(severity))
+        for alerts in (notice.fired, notice.standing, notice.resolved)
+    )
+    return replace(notice, fired=fired, standing=standing, resolved=resolved)
 
 
 def firing(notice: Notice) -> bool:
@@ -129,17 +141,22 @@ def group_key(group: Mapping[str, str]) -> str:
     return f"{{}}:{{{labels}}}"
 
 
-def silencing(notice: Notice, gateway_url: str) -> str:
-    """A line for a shell that silences the group for a while. Quoted, so that no name in it can run."""
+def silencing(notice: Notice, gateway_url: str) -> list[str]:
+    """Lines for a shell that silence the group for a while. Quoted, so that no name in them can run."""
     body = {
         "matchers": [{"label": label, "value": value} for label, value in notice.group.items()],
-        "ends_at": (notice.at + SILENCE).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "duration": SILENCE,
         "comment": "known",
     }
-    return (
-        f"curl {shlex.quote(gateway_url.rstrip('/') + '/api/silences')} -H 'content-type: application/json' "
-        f"-d {shlex.quote(json.dumps(body))}"
+    address = f"{gateway_url.rstrip('/')}/api/silences"
+    asking = (
+        f'curl {shlex.quote(address)} -H "authorization: Bearer $INFERWATCH_KEY" '
+        f"-H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}"
     )
+    if not all(_SIMPLE.fullmatch(value) for value in notice.group.values()):
+        return [asking]
+    matchers = " ".join(shlex.quote(f'{label}="{value}"') for label, value in notice.group.items())
+    return [f"inferwatch silence add {matchers} --for {SILENCE}", asking]
 
 
 def moment(at: datetime) -> str:

@@ -59,6 +59,7 @@ class WebhookChannel:
 
     def render(self, notice: Notice) -> Message:
         """The JSON. Who signs it, and when, is added as it is sent."""
+        notice = telling.at_least(notice, self.settings.min_severity)
         alerts = notice.alerts
         shown = [_alert(notice, alert, self.dashboard_url or "") for alert in alerts[:MOST]]
         body = {
