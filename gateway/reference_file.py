@@ -119,6 +119,8 @@ def _redacted(table: pd.DataFrame, signature: Signature, redaction: Redaction) -
     """
     import pandas as pd  # noqa: PLC0415  as above
 
+    if not redaction:
+        return table
     columns = {name: cells(table[name].tolist(), kind) for name, kind in signature.kinds.items()}
     for name in set(signature.outputs) & set(table.columns):
         columns[name] = cells(table[name].tolist(), Kind.TEXT) if name == "text" else table[name].tolist()
