@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard import words
+from dashboard.care import Episode, care_of
 from dashboard.states import State, state_of, state_of_all
 from storage import judged, reading
 from storage.alerts import OutboxMessage, dead_messages, late_messages, open_alerts
 from storage.database import Database
 from storage.models import model_versions
 from storage.records import Alert, AlertStatus, Arm, Judgement, Scope, Window
+from storage.silences import Silence, acknowledgements, silences
 from storage.windows import model_clocks
 
 WINDOWS = 40
@@ -88,6 +90,8 @@ class Overview:
     """Everything on the page."""
 
     alerts: tuple[Alert, ...]  # open ones, firing first
+    care: Mapping[Episode, str]  # what people did about them
+    silences: tuple[Silence, ...]  # in force and to come
     rows: tuple[VersionRow, ...]
     accounting: reading.Accounting
     dead_messages: tuple[OutboxMessage, ...]  # made lately, and given up: nobody got them
@@ -119,9 +123,12 @@ def overview(database: Database, now: datetime) -> Overview:
                         trends=trends(judgements, now),
                     )
                 )
+        standing = silences(connection, since=now)
         alerts = sorted(open_alerts(connection), key=lambda alert: alert.status is not AlertStatus.FIRING)
         return Overview(
             alerts=tuple(alerts),
+            care=care_of(alerts, standing, acknowledgements(connection), now),
+            silences=tuple(standing),
             rows=tuple(sorted(rows, key=_place)),
             accounting=reading.accounting(connection),
             dead_messages=tuple(dead_messages(connection, since=now - DEAD_SHOWN)),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import words
+from dashboard.care import Episode
 from dashboard.states import state_of
 from storage.alerts import OutboxMessage
 from storage.distributions import Distribution
 from storage.records import Alert, Judgement
 
 
-def alert_table(alerts: Sequence[Alert]) -> pd.DataFrame:
-    """Open alerts, one a row."""
+def alert_table(alerts: Sequence[Alert], care: Mapping[Episode, str]) -> pd.DataFrame:
+    """Open alerts, one a row, with what people did about them."""
     return pd.DataFrame(
         [
             {
@@ -28,6 +29,7 @@ def alert_table(alerts: Sequence[Alert]) -> pd.DataFrame:
                 "metric": alert.metric,
                 "column": alert.column or "",
                 "what": alert.summary,
+                "people": care.get((alert.fingerprint, alert.starts_at), ""),
             }
             for alert in alerts
         ]

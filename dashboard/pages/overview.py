@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import words
+from dashboard.care import silence_table
 from dashboard.overviews import Overview, Trend, VersionRow, overview
 from dashboard.reader import read
 from dashboard.site import DRIFT
@@ -35,7 +36,10 @@ def page() -> None:
     st.header("Overview", anchor=False)
     _verdict(found)
     if found.alerts:
-        show(alert_table(found.alerts), key="alerts")
+        show(alert_table(found.alerts, found.care), key="alerts")
+    if found.silences:
+        with st.expander(f"{words.counted(len(found.silences), 'silence', 'silences')} in force or to come"):
+            show(silence_table(found.silences, now), key="silences")
     _account(found.accounting)
     for index, row in enumerate(found.rows):
         _version(row, index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,15 @@ from streamlit.testing.v1 import AppTest
 from dashboard.launch import APP
 from dashboard.overviews import LATE_AFTER
 from dashboard.settings import DATABASE_URL
-from storage.alerts import OutboxMessage, add_messages, due_messages, mark_dead, mark_failed
+from storage.alerts import OutboxMessage, add_messages, due_messages, mark_dead, mark_failed, save_alerts
 from storage.clock import utc_now
 from storage.database import open_writer
 from storage.models import register_model
+from storage.records import Matcher
 from storage.settings import DatabaseSettings
-from tests.helpers.seeded import BEGIN, HOSTILE_COLUMN, MODEL, VERSION, WINDOWS, Seeded, shop
+from storage.silences import acknowledge, add_silence
+from tests.helpers.acting import a_firing_alert, a_standing_silence
+from tests.helpers.seeded import BEGIN, HOSTILE_COLUMN, HOSTILE_VALUE, MODEL, VERSION, WINDOWS, Seeded, shop
 
 
 @pytest.fixture
@@ -206,3 +211,31 @@ def test_a_model_without_traffic_is_unknown_and_never_ok(
 
 def test_every_window_of_the_seed_is_shown(shown: AppTest) -> None:
     assert len(drift_page(shown).selectbox(key="pick-window").options) == WINDOWS
+
+
+def test_the_overview_says_who_silenced_and_who_looks_after_an_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'care.db'}")
+    database = open_writer(settings)
+    made = replace(a_standing_silence(), author=HOSTILE_VALUE, comment=HOSTILE_COLUMN)
+    by_rule = replace(made, id="b-1-0", matchers=(Matcher(label="team", value="risk"),))
+    with database.write() as connection:
+        save_alerts(connection, [a_firing_alert(), a_firing_alert("plan", fingerprint="f2")], stored_at=BEGIN)
+        for silence in (made, by_rule):
+            add_silence(connection, replace(silence, ends_at=datetime(2200, 1, 1, tzinfo=UTC)))
+        acknowledge(connection, "f1", author="bob", comment="mine", made_at=BEGIN)
+    database.close()
+
+    app = opened(settings, monkeypatch).run()
+
+    assert not app.exception
+    alerts, silences = app.dataframe[0].value, app.dataframe[1].value
+    by_ann = f"silenced by {HOSTILE_VALUE} until 2200-01-01 00:00 ({HOSTILE_COLUMN})"
+    assert dict(zip(alerts["column"], alerts["people"], strict=True)) == {
+        "age": f"{by_ann}; acknowledged by bob (mine)",
+        "plan": "",
+    }
+    assert list(silences["matchers"]) == ['model="churn", column=~"a.e|\u00e9"', 'team="risk"']
+    assert HOSTILE_VALUE not in texts(app)
+    assert not app.markdown
