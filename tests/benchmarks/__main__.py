@@ -15,11 +15,13 @@ from tests.benchmarks.journal_rates import journal_tables
 from tests.benchmarks.monitor_rates import monitor_tables
 from tests.benchmarks.serving import serving_tables
 from tests.benchmarks.tables import Table, machine
+from tests.benchmarks.toxicity_rates import toxicity_tables
 
 TABLES: dict[str, Callable[[], Iterator[Table]]] = {
     "serving": serving_tables,
     "footprint": footprint_tables,
     "engine": engine_tables,
+    "toxicity": toxicity_tables,
     "journal": journal_tables,
     "monitors": monitor_tables,
 }

@@ -36,13 +36,7 @@ UNBIASED = (
 UNBIASED_OUTPUTS = 16
 _SURE = 4.0
 _RIDGE = 0.1  # keeps the weights small: large ones would enlarge the rounding that tests compare
-_SIZES: dict[str, Any] = {
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 128,
-    "initializer_range": 0.2,  # large enough that texts differ in their scores
-}
+_SPREAD = 0.2  # of the first weights: large enough that texts differ in their scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +53,12 @@ class Made:
         return path
 
 
-def bert_checkpoint(place: Path) -> Made:
-    """A BERT whose toxicity tells the rude texts of the self-test from the harmless ones."""
+def bert_checkpoint(place: Path, *, hidden: int = 64) -> Made:
+    """A BERT of 2 layers whose toxicity tells the rude texts of the self-test from the harmless ones."""
     folder = place / "tokenizer"
     words = sorted({word for text in TEXTS for word in re.findall(r"\w+|[^\w\s]", text.lower())})
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    config = _config(BertConfig, folder, vocab_size=len(tokens), num_labels=len(ORIGINAL))
+    config = _config(BertConfig, folder, hidden, vocab_size=len(tokens), num_labels=len(ORIGINAL))
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     write_json(folder / "tokenizer_config.json", {"do_lower_case": True, "model_max_length": 512})
     module = _module(BertForSequenceClassification, config)
@@ -77,7 +71,7 @@ def roberta_checkpoint(place: Path) -> Made:
     folder = place / "tokenizer"
     tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(ByteLevel.alphabet())]
     sizes = {"vocab_size": len(tokens), "max_position_embeddings": 514}
-    config = _config(RobertaConfig, folder, num_labels=UNBIASED_OUTPUTS, **sizes)
+    config = _config(RobertaConfig, folder, 64, num_labels=UNBIASED_OUTPUTS, **sizes)
     write_json(folder / "vocab.json", {token: place for place, token in enumerate(tokens)})
     (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
     write_json(folder / "tokenizer_config.json", {"model_max_length": 512})
@@ -91,8 +85,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _config(kind: Any, folder: Path, **sizes: int) -> Any:
-    config = kind(**sizes, **_SIZES)
+def _config(kind: Any, folder: Path, hidden: int, **sizes: int) -> Any:
+    config = kind(
+        hidden_size=hidden,
+        num_hidden_layers=2,
+        num_attention_heads=hidden // 32,
+        intermediate_size=2 * hidden,
+        initializer_range=_SPREAD,
+        **sizes,
+    )
     config.save_pretrained(folder)
     return config
 
