@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import secrets
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.repository import Repository
+from monitors.alerts import build_channels
+from monitors.alerts.outage import OutageWatch
+from monitors.alerts.policy import policy_of
 from monitors.housekeeping import Housekeeping
 from monitors.loops import LONGEST_PAUSE_S, Loop
 from monitors.metrics import MonitorCollector, serve_metrics
@@ -28,7 +32,7 @@ from monitors.stages import Stages, build_stages
 from monitors.tenure import Tenure
 from storage.clock import Clock, utc_now
 from storage.counting import Counting
-from storage.database import Database, open_writer
+from storage.database import Database, open_reader, open_writer
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.segments import SegmentLog
 from storage.settings import DatabaseSettings, JournalSettings, RetentionSettings
@@ -37,6 +41,7 @@ log = logging.getLogger(__name__)
 
 STOP_S = 20.0
 SEND_POLL_S = 1.0
+WATCH_POLL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +67,29 @@ def run(settings: ProcessSettings, *, clock: Clock = utc_now) -> None:
 
 def run_until(stop: threading.Event, settings: ProcessSettings, *, clock: Clock = utc_now) -> None:
     """Run until the event is set, then end cleanly: finish the step at hand, give the leases back."""
-    database = _opened(settings.database, stop)
-    if database is None:
-        return
+    reader = open_reader(settings.database)
+    watch = _watch(reader, stop, settings, clock)
+    watch.start()
     try:
-        _run_with(database, stop, settings, clock)
+        database = _opened(settings.database, stop)
+        if database is not None:
+            with contextlib.closing(database):
+                _run_with(database, stop, settings, clock)
+        watch.join(STOP_S)
     finally:
-        database.close()
+        reader.close()
+
+
+def _watch(reader: Database, stop: threading.Event, settings: ProcessSettings, clock: Clock) -> Loop:
+    """Tells when the database is away, by a way of its own. It runs before there is a database, too."""
+    outage = OutageWatch(
+        reader.ping,
+        channels=build_channels(settings.alerts),
+        policy=policy_of(settings.alerts),
+        after=settings.alerts.database_away_after,
+        clock=clock,
+    )
+    return Loop("watch", outage.look, stop=stop, poll_s=WATCH_POLL_S)
 
 
 def owner_of(settings: DatabaseSettings) -> str:

@@ -41,6 +41,11 @@ class Database:
         with _named_errors(), self._reader.begin() as connection:
             yield connection
 
+    def ping(self) -> None:
+        """Ask it something. Raises `DatabaseUnavailableError` where it does not answer."""
+        with self.read() as connection:
+            connection.execute(sa.text("select count(*) from lease"))
+
     def close(self) -> None:
         """Close all connections."""
         if self._writer is not None:

@@ -63,7 +63,7 @@ def settings_of(tmp_path: Path, url: str, mail_port: int) -> ProcessSettings:
         journal=JournalSettings(folder=tmp_path / "journal"),
         retention=RetentionSettings(),
         monitor=MonitorSettings(poll_s=0.05, metrics_port=free_port(), quiet_s=3600),
-        alerts=AlertSettings(email=email),
+        alerts=AlertSettings(email=email, group_wait=timedelta(seconds=1)),
         repository=a_repository(tmp_path / "models"),
     )
 
