@@ -55,7 +55,7 @@ def toxicity_tables() -> Iterator[Table]:
     table = Table(
         title="Toxicity scoring, texts per CPU second",
         header=["model", "by hand", f"blocks of {_BLOCK}", "of by hand", "one text a request", "of by hand"],
-        note=f"{COUNT:,} texts of 3 to 90 words; tokenising and every thread count. The goal is 0.85 of by hand.",
+        note=f"{COUNT:,} texts of 3 to 90 words; tokenising and all threads count. Goal: 0.85 of by hand.",
     )
     shares = (bert.blocks / by_hand, bert.singles / by_hand)
     table.add("BERT 2x128, imported", by_hand, bert.blocks, shares[0], bert.singles, shares[1])

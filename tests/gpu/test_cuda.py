@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.bundled import BUNDLED_TOXICITY
 from inference.signature import Columns
 from inference.work import Inference
 from tests.helpers.engines import serving
@@ -38,7 +39,11 @@ def texts(rng: random.Random) -> Columns:
     return {"text": [" ".join(rng.choices(WORDS, k=rng.choice((2, 10, 60, 200))))]}
 
 
-CASES = {"mixed": (mixed_folder, mixed_rows), "bert": (bert_folder, texts)}
+CASES: dict[str, tuple[Callable[..., Path], Callable[[random.Random], Columns]]] = {
+    "mixed": (mixed_folder, mixed_rows),
+    "bert": (bert_folder, texts),
+    "bundled": (lambda _: BUNDLED_TOXICITY, texts),
+}
 
 
 async def answers(place: Path, folder: Path, device: str, requests: list[Columns]) -> list[Inference]:
@@ -73,7 +78,7 @@ def test_cuda_gives_the_answers_of_the_cpu_under_load(name: str, tmp_path: Path)
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_loads_and_unloads_give_the_device_its_memory_back(name: str, tmp_path: Path) -> None:
-    make: Callable[..., Path] = CASES[name][0]
+    make = CASES[name][0]
 
     async def scenario() -> tuple[int, int]:
         async with serving(tmp_path, make(tmp_path / "folder"), device="cuda") as engine:
