@@ -94,7 +94,7 @@ DEFAULT_RULES = (
         text="More texts are toxic than is healthy. The dashboard shows where the worst of them are.",
     ),
     Rule(
-        name="bias", monitor="bias", breached=2, of=3,
+        name="bias", monitor="bias",
         text="The model treats groups differently by more than is healthy. Look at the groups and at their "
         "numbers before you act.",
     ),

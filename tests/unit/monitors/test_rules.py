@@ -253,7 +253,7 @@ def test_the_default_rules_cover_every_kind_of_trouble() -> None:
         ("accuracy", "critical", 1, 1),
         ("sampling", "critical", 1, 1),
         ("toxicity", "warning", 1, 1),
-        ("bias", "warning", 2, 3),
+        ("bias", "warning", 1, 1),
         ("errors", "critical", 1, 1),
         ("no_data", "warning", 1, 1),
         ("database", "critical", 1, 1),
