@@ -119,15 +119,25 @@ def _stems(alerts: Iterable[Alert]) -> list[str]:
     """What is wrong, rule by rule."""
     by_rule: dict[str, list[str]] = {}
     for alert in alerts:
-        where = plain(alert.column if alert.column is not None else alert.metric, 60)
-        if alert.scope.slice != ALL:
-            where += f" ({plain(alert.scope.slice, 60)})"
         places = by_rule.setdefault(alert.rule, [])
-        if where not in places:
+        if (where := _where(alert)) not in places:
             places.append(where)
-    return [f"{plain(rule, 60)} in {_listed(places)}" for rule, places in by_rule.items()]
+    return [
+        plain(rule, 60) if places == [""] else f"{plain(rule, 60)} in {_listed(places)}"
+        for rule, places in by_rule.items()
+    ]
+
+
+def _where(alert: Alert) -> str:
+    """The column, or else the metric, and the slice. Nothing where the rule's name says it all."""
+    whole = alert.scope.slice == ALL
+    if alert.column is None and whole and alert.metric in {alert.rule, "no_events", "away"}:
+        return ""
+    where = plain(alert.column if alert.column is not None else alert.metric, 60)
+    return where if whole else f"{where} ({plain(alert.scope.slice, 60)})"
 
 
 def _listed(places: Sequence[str]) -> str:
+    places = [place or "all" for place in places]
     more = len(places) - SHOWN
     return ", ".join(places[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -38,6 +38,12 @@ def test_a_subject_names_slices_and_keeps_rules_apart() -> None:
     assert notice.subject == "[FIRING:2] churn 12: accuracy in accuracy (country=DE); drift in age"
 
 
+def test_a_rule_whose_name_says_it_all_is_named_alone() -> None:
+    assert stem({"model": "churn"}, [an_alert(None, rule="accuracy")]) == "churn: accuracy"
+    both = [an_alert(None, rule="accuracy"), an_alert(None, rule="accuracy", slice_="country=DE")]
+    assert stem({"model": "churn"}, both) == "churn: accuracy in all, accuracy (country=DE)"
+
+
 def test_a_line_break_in_a_slice_does_not_reach_the_subject() -> None:
     notice = a_notice(an_alert("age", slice_="country=D\r\nBcc: all@example.org"))
 
