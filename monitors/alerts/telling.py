@@ -111,7 +111,7 @@ def labels_of(notice: Notice, alert: Alert) -> dict[str, str]:
     }
     words = notice.about.get(alert.fingerprint)
     found = own | (dict(words.labels) if words is not None else {})
-    return {plain(name): plain(value, 400) for name, value in sorted(found.items()) if value}
+    return {plain(name): text for name, value in sorted(found.items()) if (text := plain(value, 400))}
 
 
 def text_of(notice: Notice, alert: Alert) -> str:
