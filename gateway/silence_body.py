@@ -15,6 +15,7 @@ from storage.matching import InvalidMatcherError, check_matchers, matches, read_
 from storage.records import Action, ActionEvent, Matcher, MatchOperator
 
 MAX_MATCHERS = 20
+MAX_LABEL_NAME = 64
 MAX_VALUE_CHARACTERS = 500
 LONGEST = timedelta(days=366)
 """A silence for longer is a rule to switch off."""
@@ -95,9 +96,16 @@ def _matcher(given: MatcherBody | str, place: int) -> Matcher:
     if isinstance(given, MatcherBody):
         return Matcher(label=given.label, operator=given.operator, value=given.value)
     try:
-        return read_matcher(given)
+        matcher = read_matcher(given)
     except InvalidMatcherError as exc:
         raise invalid(f"matchers[{place}]: {exc}", reason="invalid_matcher") from exc
+    if len(matcher.label) > MAX_LABEL_NAME or len(matcher.value) > MAX_VALUE_CHARACTERS:
+        raise invalid(
+            f"matchers[{place}]: up to {MAX_LABEL_NAME} characters before the sign and "
+            f"{MAX_VALUE_CHARACTERS} after it are wanted",
+            reason="invalid_matcher",
+        )
+    return matcher
 
 
 def _start(body: SilenceBody, now: datetime) -> datetime:

@@ -64,9 +64,8 @@ class AlertActions:
     ) -> None:
         self._journal, self._database, self._clock = journal, database, clock
         self._rule_labels = rule_labels
-        self._made: OrderedDict[str, datetime] = (
-            OrderedDict()
-        )  # here, and perhaps not in SQL yet: when it ends
+        # When silences end that were made here: SQL may not know of it yet.
+        self._made: OrderedDict[str, datetime] = OrderedDict()
 
     def alerts(
         self, *, model: str | None, status: AlertStatus | None, limit: int, cursor: str | None
@@ -107,6 +106,8 @@ class AlertActions:
         self._append(
             ActionEvent(at=now, action=Action.UNSILENCE, author=author_of(author, key), key=key, silence=id)
         )
+        if id in self._made:
+            self._made[id] = now
         return SilenceEnded(id=id, ends_at=now)
 
     def acknowledge(self, fingerprint: str, body: AcknowledgeBody, key: str | None) -> Acknowledged:

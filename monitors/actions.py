@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import datetime
 
 from monitors.decoding import Decoded
+from storage.audit import add_actions
 from storage.counting import Counting, CountingWrite
 from storage.leases import Lease
 from storage.records import Action, ActionEvent, EventId
@@ -32,6 +33,7 @@ class Actions:
         """Apply the actions of some segments."""
         unknown: Counter[Action] = Counter()
         with self._counting.transaction(lease) as write:
+            add_actions(write.connection, decoded.actions)
             for id_, action in decoded.actions:
                 if not _applied(write, id_, action):
                     unknown[action.action] += 1

@@ -32,6 +32,7 @@ _NOTICE_A_DEAD_SERVER = {
 }
 _ADVISORY_LOCK = 0x1AFE_57A7  # any fixed number: held while tables are made
 _LABEL_LOCK = _ADVISORY_LOCK + 1  # held while labels are joined
+_ACTION_LOCK = _ADVISORY_LOCK + 2  # held while actions are applied
 
 
 def sqlite_writer(url: URL) -> Engine:
@@ -110,6 +111,12 @@ def lock_for_labels(connection: Connection) -> None:
     """Let one worker join labels while others wait: two labels of one row may lie in two partitions."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LABEL_LOCK)))
+
+
+def lock_for_actions(connection: Connection) -> None:
+    """Let one worker write what people did while others wait: each row of its trail needs the one before."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ACTION_LOCK)))
 
 
 def default_partitions(connection: Connection) -> int:

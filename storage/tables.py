@@ -372,6 +372,16 @@ acknowledgement = sa.Table(
     _at("made_at"),
 )
 
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("place"),  # event id of the action
+    _text("body"),  # the action, as JSON
+    _text("hash"),  # of the row before, the place and the body
+    sa.UniqueConstraint("place", name="audit_place"),
+)
+
 sampling_plan = sa.Table(
     "sampling_plan",
     metadata,

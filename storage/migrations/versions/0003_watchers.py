@@ -19,6 +19,7 @@ def upgrade() -> None:
         op.add_column("outbox", sa.Column(name, sa.Text(), nullable=False, server_default=sa.text("''")))
     op.create_index("outbox_made", "outbox", ["made_at"], unique=False)
     _actions()
+    _audit()
     _samples()
     op.create_table(
         "scorer",
@@ -63,6 +64,18 @@ def _actions() -> None:
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("fingerprint", "starts_at"),
+    )
+
+
+def _audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("place", name="audit_place"),
     )
 
 

@@ -94,6 +94,7 @@ def test_a_silence_to_come_is_pending_and_silences_nothing_yet(both: Overseen) -
 def test_what_is_over_may_be_ended_again(both: Overseen) -> None:
     id_ = made(both.gateway.post("/api/silences", AGE))
     first = delete(both.gateway, id_)
+    assert delete(both.gateway, id_, "eve").json == first.json
     both.wait_for(
         lambda: [each for each in both.silences(expired=True) if each["ended_by"] and each["id"] == id_]
     )

@@ -13,6 +13,7 @@ from monitors.actions import ACTIONS
 from monitors.metrics import MonitorCollector
 from storage import tables
 from storage.alerts import save_alerts
+from storage.audit import broken_at, entries
 from storage.records import Action, ActionEvent, EventId
 from storage.silences import Silence, acknowledgements, find_silence, unknown_silences
 from tests.helpers.acting import AT, a_firing_alert, a_silencing, an_acknowledging, an_unsilencing
@@ -153,5 +154,8 @@ def test_a_crash_anywhere_leaves_no_action_out_and_applies_none_twice(
     assert found is not None
     assert (found.ends_at, found.ended_by) == (AT + HOUR, "bob")
     assert [row.author for row in station.rows(tables.acknowledgement)] == ["bob"]
+    with station.database.read() as connection:
+        assert broken_at(connection) is None
+        assert len(entries(connection, limit=100)) == len(DELIVERIES)
     counted = [row.counted for row in station.rows(tables.cursor) if row.monitor == ACTIONS]
     assert sum(counted) == 3 * len(DELIVERIES)

@@ -85,6 +85,8 @@ def test_a_start_that_has_passed_is_now_and_one_to_come_is_kept() -> None:
         ({"matchers": [MODEL, "column=~(a"]}, "matchers[1].value: not a regular expression that RE2 takes"),
         ({"matchers": [{**MODEL, "operator": "=~", "value": "a)("}]}, "unexpected )"),
         ({"matchers": [MODEL, "column"]}, 'matchers[1]: write label="value"'),
+        ({"matchers": ["x" * 65 + "=y"]}, "matchers[0]: up to 64 characters before the sign"),
+        ({"matchers": ["x=" + "y" * 501]}, "and 500 after it"),
         ({"matchers": [{**MODEL, "operator": "=="}]}, "operator"),
         ({"matchers": [{**MODEL, "label": "a b"}]}, "label"),
         ({"matchers": [{**MODEL, "label": "x" * 65}]}, "label"),
