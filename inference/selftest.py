@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from inference.backend import Model, Outputs
 from inference.errors import InferenceError, SelfTestError
@@ -34,12 +34,19 @@ class Order(Section):
 class SelfTest(Section):
     """What `selftest.json` holds. The rows differ from each other, so their answers must differ too."""
 
-    inputs: dict[str, list[Any]]
+    inputs: dict[str, list[Any]] = Field(min_length=1)
     outputs: dict[str, list[float] | list[list[float]]] = Field(
-        description="columns of numbers, such as score or probabilities"
+        min_length=1, description="columns of numbers, such as score or probabilities"
     )
     tolerance: float = 1e-5
     order: Order | None = Field(default=None, description="needs probabilities among the outputs")
+
+    @model_validator(mode="after")
+    def _names_rows_that_there_are(self) -> SelfTest:
+        rows = len(next(iter(self.inputs.values())))
+        if self.order is not None and not set(self.order.higher + self.order.lower) <= set(range(rows)):
+            raise ValueError(f"order names a row that is not there: there are {rows}")
+        return self
 
     @classmethod
     def of(cls, folder: Path) -> SelfTest | None:
@@ -51,7 +58,8 @@ class SelfTest(Section):
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
-            raise SelfTestError(f"{SELFTEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+            place = ".".join(map(str, first["loc"])) or "it"
+            raise SelfTestError(f"{SELFTEST}: {place}: {first['msg']}") from exc
 
     def run(self, model: Model, classes: tuple[str, ...]) -> None:
         """Raises `SelfTestError` where the model answers otherwise than it did."""
@@ -61,8 +69,7 @@ class SelfTest(Section):
                 raise SelfTestError(f"self-test: the model has no output '{name}', only {', '.join(answers)}")
             self._compare(name, np.array(answers[name]), np.array(expected))
         if self.order is not None:
-            probabilities = np.array(answers["probabilities"], dtype=np.float64)
-            _in_order(probabilities[:, classes.index(self.order.class_name)], self.order)
+            _in_order(answers, classes, self.order)
 
     def _compare(self, name: str, answered: NDArray[Any], expected: NDArray[Any]) -> None:
         if answered.shape != expected.shape:
@@ -113,7 +120,11 @@ def _first_same(answered: NDArray[Any]) -> tuple[int, int] | None:
     return None
 
 
-def _in_order(scores: NDArray[np.float64], order: Order) -> None:
+def _in_order(answers: Outputs, classes: tuple[str, ...], order: Order) -> None:
+    if order.class_name not in classes or "probabilities" not in answers:
+        raise SelfTestError(f"self-test: the model has no probability of a class '{order.class_name}'")
+    probabilities = np.array(answers["probabilities"], dtype=np.float64)
+    scores = probabilities[:, classes.index(order.class_name)]
     higher, lower = scores[list(order.higher)], scores[list(order.lower)]
     share = float((higher[:, None] > lower[None, :]).mean())
     if share < _PAIRS_IN_ORDER:

@@ -8,7 +8,7 @@ The weights file holds numbers alone: no vocabulary can be read out of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from inference.pickles import CONVERT
 from inference.signature import Columns, TextSignature
 
 _CHARACTERS_A_TOKEN = 8
+_BLOCK_CHARACTERS = 1 << 18
 _WARM_WORDS = (8, 64)
 _TINY = 1e-12
 
@@ -125,12 +126,10 @@ class NgramsModel:
         return self._signature.check(columns, rows)
 
     def prepare(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Texts become n-grams: all texts in one pass of numpy."""
+        """Texts become n-grams: many texts in one pass of numpy."""
         whole = [text for payload in payloads for text in payload.data]
         texts = [text[: self._max_characters] for text in whole]
-        words = _rows(self._hashing.word_grams(texts))
-        characters = _rows(self._hashing.character_grams(texts))
-        hashed = [Text(words=one, characters=other) for one, other in zip(words, characters, strict=True)]
+        hashed = [text for block in _blocks(texts) for text in self._hashed(block)]
         prepared, start = [], 0
         for payload in payloads:
             end = start + payload.rows
@@ -170,6 +169,12 @@ class NgramsModel:
     def close(self) -> None:
         self._module = Ngrams(1, 1)
 
+    def _hashed(self, texts: Sequence[str]) -> Iterator[Text]:
+        words = _rows(self._hashing.word_grams(texts))
+        characters = _rows(self._hashing.character_grams(texts))
+        for one, other in zip(words, characters, strict=True):
+            yield Text(words=one, characters=other)
+
     def _bag(self, rows: Sequence[Row]) -> Bag:
         lengths = [len(buckets) for buckets, _ in rows]
         offsets = np.concatenate([[0], np.cumsum(lengths[:-1])]).astype(np.int64)
@@ -189,6 +194,17 @@ class NgramsModel:
 def hashing_of(part: NgramsPart, buckets: int) -> Hashing:
     """How the texts of a model are hashed."""
     return Hashing(words=part.words, characters=part.characters, buckets=buckets)
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Runs of texts of bounded length: each character takes some hundred bytes while it is hashed."""
+    start, characters = 0, 0
+    for place, text in enumerate(texts):
+        if characters and characters + len(text) > _BLOCK_CHARACTERS:
+            yield texts[start:place]
+            start, characters = place, 0
+        characters += len(text)
+    yield texts[start:]
 
 
 def _rows(grams: Grams) -> list[Row]:

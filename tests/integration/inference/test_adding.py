@@ -15,6 +15,7 @@ from inference.errors import (
     LoadError,
     RefusedFileError,
     RepositoryError,
+    SelfTestError,
     SpecError,
     UnknownModelError,
     VersionExistsError,
@@ -233,3 +234,22 @@ def test_a_hugging_face_folder_without_its_head_is_refused(repository: Repositor
 
     with pytest.raises(LoadError, match=r"the weights lack 'classifier\.bias'"):
         repository.add(folder)
+
+
+def test_a_self_test_is_recorded_with_the_model(repository: Repository, tmp_path: Path) -> None:
+    folder = echo_folder(tmp_path / "echo")
+    rows = {"inputs": {"a": [0.0, 1.0], "b": [0.0, 0.0]}, "outputs": {"score": [0.5, 0.7310585786300049]}}
+    (folder / "selftest.json").write_text(json.dumps(rows))
+
+    assert list(repository.add(folder).files) == ["selftest.json"]
+
+
+def test_a_model_that_fails_its_self_test_is_not_added(repository: Repository, tmp_path: Path) -> None:
+    folder = echo_folder(tmp_path / "echo")
+    rows = {"inputs": {"a": [0.0, 1.0], "b": [0.0, 0.0]}, "outputs": {"score": [0.5, 0.75]}}
+    (folder / "selftest.json").write_text(json.dumps(rows))
+
+    with pytest.raises(SelfTestError, match=r"'score' of row 1 is 0\.019 away"):
+        repository.add(folder)
+
+    assert repository.places() == []

@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from inference.detoxify.adding import Import, folder_to_add
 from inference.detoxify.checkpoint import read_checkpoint
-from inference.detoxify.converting import convert
+from inference.detoxify.converting import ARCHITECTURES, convert
+from inference.detoxify.published import PUBLISHED
 from inference.engine import State
 from inference.errors import HashMismatchError, LoadError, RefusedFileError, SelfTestError, SpecError
 from inference.repository import Repository, read_spec
@@ -119,6 +120,13 @@ def test_tensors_that_older_libraries_saved_beside_the_weights_are_ignored(bert:
     weights(bert)["bert.embeddings.position_ids"] = torch.arange(512)[None]
 
     assert "bert.embeddings.position_ids" not in load_file(converted(bert) / "model.safetensors")
+
+
+def test_the_pooler_that_a_roberta_had_once_is_ignored(tmp_path: Path) -> None:
+    made = roberta_checkpoint(tmp_path)
+    weights(made)["roberta.pooler.dense.weight"] = torch.zeros(64, 64)
+
+    assert "roberta.pooler.dense.weight" not in load_file(converted(made) / "model.safetensors")
 
 
 def test_where_a_model_came_from_is_recorded_and_hashed(bert: Made, tmp_path: Path) -> None:
@@ -361,6 +369,20 @@ def test_a_published_model_that_does_not_exist_is_named() -> None:
         folder_to_add("detoxify:small", Import()),
     ):
         pass
+
+
+def test_published_models_are_where_detoxify_looks_for_them() -> None:
+    from detoxify.detoxify import DOWNLOAD_URL, MODEL_URLS  # noqa: PLC0415  heavy
+
+    assert {name: DOWNLOAD_URL + one.checkpoint for name, one in PUBLISHED.items()} == MODEL_URLS
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_every_class_that_is_taken_exists(name: str) -> None:
+    import transformers  # noqa: PLC0415  heavy
+
+    assert hasattr(transformers, name)
+    assert hasattr(transformers, ARCHITECTURES[name].tokenizer)
 
 
 def test_a_model_that_answers_otherwise_than_when_it_was_made_is_not_served(

@@ -92,6 +92,19 @@ def test_a_long_text_is_cut_and_counted(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_many_long_texts_are_answered_in_order(tmp_path: Path) -> None:
+    texts = [("bad" if n % 3 == 0 else "day") + " x" * 2000 for n in range(300)]  # several passes of hashing
+
+    async def scenario() -> None:
+        async with serving(tmp_path, ngrams_folder(tmp_path / "folder")) as engine:
+            answer = await engine.find("grams").infer({"text": texts}, rows=len(texts))
+
+        toxicity = [row[0] for row in answer.outputs["probabilities"] if isinstance(row, list)]
+        assert toxicity == pytest.approx([sigmoid(2.5 if n % 3 == 0 else 0.5) for n in range(300)])
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [

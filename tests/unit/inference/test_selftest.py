@@ -97,12 +97,34 @@ def test_higher_rows_must_outscore_lower_ones() -> None:
         ordered([1, 2], [0]).run(model, ("no", "yes", "maybe"))
 
 
+def test_a_class_that_the_model_has_not_is_named() -> None:
+    order = {"class_name": "joy", "higher": [1], "lower": [0]}
+
+    with pytest.raises(SelfTestError, match="no probability of a class 'joy'"):
+        selftest(order=order).run(echo(), CLASSES)
+
+
 def test_a_folder_without_one_has_none(tmp_path: Path) -> None:
     assert SelfTest.of(tmp_path) is None
 
 
-def test_a_damaged_one_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "selftest.json").write_text(json.dumps({"inputs": ROWS}))
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"inputs": ROWS}, "outputs: Field required"),
+        ({"inputs": {}, "outputs": {"score": []}}, "inputs: Dictionary should have at least 1 item"),
+        (
+            {
+                "inputs": ROWS,
+                "outputs": {"score": SCORES},
+                "order": {"class_name": "a", "higher": [3], "lower": [0]},
+            },
+            "it: Value error, order names a row that is not there: there are 3",
+        ),
+    ],
+)
+def test_a_damaged_one_is_refused(tmp_path: Path, content: dict[str, Any], said: str) -> None:
+    (tmp_path / "selftest.json").write_text(json.dumps(content))
 
-    with pytest.raises(SelfTestError, match=r"selftest\.json: outputs: Field required"):
+    with pytest.raises(SelfTestError, match=rf"selftest\.json: {said}"):
         SelfTest.of(tmp_path)
