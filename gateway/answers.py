@@ -246,6 +246,7 @@ class SignatureAnswer(msgspec.Struct, kw_only=True):
     positive: str | None
     label: str | None
     slices: list[str]
+    protected: list[list[str]]  # by name, or by the names of an intersection
 
     @classmethod
     def of(cls, manifest: Manifest) -> SignatureAnswer:
@@ -264,6 +265,7 @@ class SignatureAnswer(msgspec.Struct, kw_only=True):
             positive=manifest.positive,
             label=manifest.label,
             slices=list(manifest.slices),
+            protected=[list(names) for names in manifest.groupings],
         )
 
 

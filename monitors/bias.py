@@ -28,6 +28,7 @@ from monitors.base import ModelContext
 from monitors.bins import LOSS_UNIT, Counts
 from monitors.classes import Figure
 from monitors.columns import Mask
+from monitors.errors import MonitorSettingsError
 from monitors.fairness import (
     Aggregate,
     Criterion,
@@ -69,13 +70,25 @@ class Bias:
         Criterion.EQUALIZED_ODDS,
     )
     equalized_odds: Aggregate = Aggregate.WORST_CASE
-    reference_groups: tuple[
-        str, ...
-    ] = ()  # such as "race=Caucasian": others have a disparate impact beside it
+    reference_groups: tuple[str, ...] = ()  # such as "race=A": the others' disparate impact is beside it
     alpha: float = 0.05
     min_rows: int = 30
     min_shown: int = 100
     most_pairs: int = 6  # of a grouping; its largest groups make them
+
+    def __post_init__(self) -> None:
+        """Raises `MonitorSettingsError` for what no window could be judged with."""
+        if not 0 < self.alpha < 1:
+            raise MonitorSettingsError(f"monitor 'bias': alpha is {self.alpha}; it lies between 0 and 1")
+        if min(self.min_rows, self.min_shown) < 1 or self.most_pairs < 0:
+            raise MonitorSettingsError(
+                "monitor 'bias': min_rows and min_shown are 1 or more, most_pairs 0 or more"
+            )
+        named = [names_in(group) for group in self.reference_groups]
+        if len(set(named)) < len(named):
+            raise MonitorSettingsError(
+                f"monitor 'bias': reference_groups {list(self.reference_groups)}: name one of each grouping"
+            )
 
     @classmethod
     def applies(cls, context: ModelContext) -> bool:
@@ -117,7 +130,7 @@ class Bias:
         yield from self._shown("mean_score", counts.groups, shares(sums, n, self.alpha))
         for place, group in enumerate(counts.groups):
             labelled = int(counts.scores[place, :, :2].sum())
-            known = labelled >= max(self.min_shown, 1)
+            known = labelled >= self.min_shown
             value = calibration_error(counts.scores[place], counts.sums[place]) if known else None
             yield Measurement(metric="calibration_error", column=group, value=value, n=labelled)
 
@@ -125,7 +138,7 @@ class Bias:
         for place, group in enumerate(groups):
             n = int(of.n[place])
             interval = (float(of.low[place]), float(of.high[place])) if self._enough(of.n[place]) else None
-            value = float(of.values[place]) if n >= max(self.min_shown, 1) else None
+            value = float(of.values[place]) if n >= max(self.min_shown, self.min_rows) else None
             yield Measurement(metric=metric, column=group, value=value, interval=interval, n=n)
 
     def _gaps(
@@ -144,11 +157,11 @@ class Bias:
         """The places of the largest groups, two by two."""
         rows = counts.tables.sum(axis=(1, 2))
         largest = [int(place) for place in np.argsort(-rows, kind="stable") if self._enough(rows[place])]
-        most = (1 + isqrt(1 + 8 * max(self.most_pairs, 0))) // 2  # so many make at most that many pairs
+        most = (1 + isqrt(1 + 8 * self.most_pairs)) // 2  # so many make at most that many pairs
         return list(combinations(sorted(largest[:most]), 2))
 
     def _enough(self, n: Counts) -> Mask:
-        return np.asarray(n >= max(self.min_rows, 1))
+        return np.asarray(n >= self.min_rows)
 
     def _impacts(self, names: tuple[str, ...], counts: GroupCounts) -> Iterator[Measurement]:
         """The selection rate of each group by that of the reference group, where one is named."""

@@ -83,10 +83,13 @@ def _labelled(name: str, groups: Categories) -> Categories:
 
 
 def _crossed(a: Categories, b: Categories) -> Categories:
-    """A group for each pair of groups. A row that is in none on one side is in none."""
-    names = [f"{left}{AND}{right}" for left in a.names for right in b.names]
-    codes = np.where((a.codes >= 0) & (b.codes >= 0), a.codes * len(b.names) + b.codes, Categories.MISSING)
-    return Categories(names=tuple(names), codes=codes)
+    """A group for each pair of groups that occurs. A row that is in none on one side is in none."""
+    inside = (a.codes >= 0) & (b.codes >= 0)
+    pairs, places = np.unique(a.codes[inside] * len(b.names) + b.codes[inside], return_inverse=True)
+    names = tuple(f"{a.names[pair // len(b.names)]}{AND}{b.names[pair % len(b.names)]}" for pair in pairs)
+    codes = _missing(a.codes)
+    codes[inside] = places
+    return Categories(names=names, codes=codes)
 
 
 def _rest_called(groups: Categories, together: str) -> Categories:

@@ -206,6 +206,20 @@ def test_disparate_impact_beside_a_group_that_is_not_there_is_unknown() -> None:
     assert said["disparate_impact", "race=Caucasian"].value is None
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"alpha": 0}, "alpha is 0"),
+        ({"min_rows": 0}, "min_rows and min_shown are 1 or more"),
+        ({"most_pairs": -1}, "most_pairs 0 or more"),
+        ({"reference_groups": ["race=A", "race=B"]}, "name one of each grouping"),
+    ],
+)
+def test_settings_with_which_nothing_can_be_judged_are_refused(options: dict[str, object], why: str) -> None:
+    with pytest.raises(MonitorSettingsError, match=why):
+        said_of(COMPAS, **options)
+
+
 def test_what_is_demanded_can_be_chosen() -> None:
     said = said_of(COMPAS, demanded=["predictive_parity"], max_difference=0.001)
 

@@ -105,6 +105,18 @@ def test_no_two_groups_and_no_two_pairs_of_groups_are_called_the_same(values: li
     assert len(pairs) == len(set(both)) ** 2
 
 
+def test_only_intersections_that_occur_are_groups() -> None:
+    names = ["a", "b", "c", "d"]
+    spec = model(protected=[names])
+    values: list[str | None] = [str(n) for n in range(40)]  # 40^4 may occur
+    frame = frame_of_columns({"age": [1.0] * 40}, spec, tags=dict.fromkeys(names, values))
+
+    (groups,) = with_every_group(frame, spec).groupings.values()
+
+    assert len(groups.names) == 40
+    assert groups.names[7] == "a=7 & b=7 & c=7 & d=7"
+
+
 def test_a_group_tells_what_it_differs_in() -> None:
     assert names_in("race=A & sex=f") == ("race", "sex")
     assert names_in("race & sex=other") == ("race", "sex")
