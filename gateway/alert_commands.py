@@ -1,4 +1,4 @@
-"""`inferwatch alerts` and `inferwatch silence`: a person at a terminal asks the running gateway."""
+"""`inferwatch alerts`, `silence` and `audit`: what a person at a terminal does and asks about alerts."""
 
 from __future__ import annotations
 
@@ -109,6 +109,29 @@ def silence_end(
     query = {} if name is None else {"author": name}
     done = _asked("DELETE", f"/api/silences/{quote(id, safe='')}", url, key, config, query=query)
     _line(done["id"], f"over since {done['ends_at']}")
+
+
+def audit(
+    last: Annotated[int, typer.Option(help="how many of the newest deeds are shown", min=0)] = 20,
+    config: Config = CONFIG,
+) -> None:
+    """What people did about alerts, and whether the trail of it is as it was written."""
+    from gateway.settings_file import load_settings  # noqa: PLC0415  takes as long as most commands
+    from storage.audit import broken_at, entries  # noqa: PLC0415  as SQLAlchemy does
+    from storage.database import open_reader  # noqa: PLC0415
+
+    with open_reader(load_settings(config).database).read() as connection:
+        broken = broken_at(connection)
+        if broken is not None:
+            raise AskError(
+                f"row {broken} of the trail was changed or is missing; compare table audit with a backup"
+            )
+        for each in entries(connection, limit=last):
+            deed = each.action
+            about = deed.silence or deed.fingerprint or each.place
+            who = deed.author if deed.key in {None, deed.author} else f"{deed.author} (key {deed.key})"
+            _line(str(each.number), f"{deed.at:%Y-%m-%dT%H:%M:%SZ}", deed.action, about, who, deed.comment)
+    typer.echo("the trail is whole", err=True)
 
 
 def _asked(  # noqa: PLR0913  # what a request is made of

@@ -15,9 +15,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from gateway.alert_commands import alerts_app, silence_app
+from gateway.alert_commands import alerts_app, audit, silence_app
 from gateway.channel_commands import channels_app
 from gateway.command_options import CONFIG, Config, Key, Url, gateway_url, url_of
+from gateway.rule_commands import rules_app
 
 app = typer.Typer(
     help="Serves torch models and watches every input and output for drift, data quality and accuracy.",
@@ -35,7 +36,9 @@ app.add_typer(reference_app, name="reference")
 app.add_typer(keys_app, name="keys")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(silence_app, name="silence")
+app.command()(audit)
 app.add_typer(channels_app, name="channels")
+app.add_typer(rules_app, name="rules")
 
 _BASES = ("GatewayError", "InferenceError", "StorageError", "MonitorError", "DashboardError")
 

@@ -265,12 +265,19 @@ def test_alerts_and_silences_are_looked_after_from_a_terminal(tmp_path: Path) ->
         said("silence", "end", id_, "--author", "eve")
         both.wait_for(lambda: not both.silences())
         over = said("silence", "list", "--expired")
+        config = tmp_path / "inferwatch.yaml"
+        config.write_text(yaml.safe_dump({"database": {"url": both.gateway.settings.database.url}}))
+        trail = CliRunner().invoke(app, ["audit", "--config", str(config)])
 
     assert listed == "f1\tfiring\tchurn 12\tdrift \N{REPLACEMENT CHARACTER}[2J of age\n"
     assert added.splitlines()[1].startswith("f1\tfiring")
     assert 'model="churn" column=~"ag."\tann' in silences
     assert f"silenced by {id_}, acknowledged by bob" in seen
     assert "ended by eve" in over
+    assert [line.split("\t")[2:5] for line in trail.stdout.splitlines()] == [
+        ["silence", id_, "ann"], ["acknowledge", "f1", "bob"], ["unsilence", id_, "eve"],
+    ]  # fmt: skip
+    assert "the trail is whole" in trail.stderr
 
 
 def test_what_a_gateway_refuses_is_said_in_one_line(gateway: Serving, tmp_path: Path) -> None:
