@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,18 @@ from typing import Any
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
+    AlbertTokenizer,
     BertConfig,
     BertForSequenceClassification,
     BertTokenizer,
     RobertaConfig,
     RobertaForSequenceClassification,
     RobertaTokenizer,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaTokenizer,
 )
 
 from inference.texts import HARMLESS, TEXTS
@@ -80,9 +87,45 @@ def roberta_checkpoint(place: Path) -> Made:
     return _made(module, folder, "RobertaTokenizer", UNBIASED)
 
 
+def albert_checkpoint(place: Path) -> Made:
+    """An ALBERT, as in Detoxify's small models."""
+    folder = place / "tokenizer"
+    vocabulary = _pieces("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
+    sizes = {"vocab_size": len(vocabulary), "num_labels": len(ORIGINAL), "embedding_size": 32}
+    module = _module(AlbertForSequenceClassification, _config(AlbertConfig, folder, 64, **sizes))
+    tokenizer = _saved(AlbertTokenizer, vocabulary, folder)
+    _teach(module, tokenizer, module.classifier)
+    return _made(module, folder, "AlbertTokenizer", ORIGINAL)
+
+
+def xlm_roberta_checkpoint(place: Path) -> Made:
+    """An XLM-RoBERTa, as in Detoxify's `multilingual`."""
+    folder = place / "tokenizer"
+    vocabulary = _pieces("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+    sizes = {"vocab_size": len(vocabulary), "max_position_embeddings": 514, "num_labels": UNBIASED_OUTPUTS}
+    module = _module(XLMRobertaForSequenceClassification, _config(XLMRobertaConfig, folder, 64, **sizes))
+    tokenizer = _saved(XLMRobertaTokenizer, vocabulary, folder)
+    _teach(module, tokenizer, module.classifier.out_proj)
+    return _made(module, folder, "XLMRobertaTokenizer", UNBIASED)
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """A file of JSON."""
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _pieces(*special: str) -> list[tuple[str, float]]:
+    """The vocabulary of a unigram tokenizer: whole words, and single characters for what is none of them."""
+    words = {word for text in TEXTS for word in (*text.split(), *text.lower().split())}
+    signs = sorted(string.printable.strip())
+    pieces = [*((f"\u2581{word}", -2.0) for word in sorted(words)), *((sign, -9.0) for sign in signs)]
+    return [*((one, 0.0) for one in special), *pieces, ("\u2581", -5.0)]
+
+
+def _saved(kind: Any, vocabulary: list[tuple[str, float]], folder: Path) -> Any:
+    tokenizer = kind(vocab=vocabulary, model_max_length=512)
+    tokenizer.save_pretrained(folder)
+    return kind.from_pretrained(folder)
 
 
 def _config(kind: Any, folder: Path, hidden: int, **sizes: int) -> Any:

@@ -23,11 +23,20 @@ from inference.engine import State
 from inference.errors import HashMismatchError, LoadError, RefusedFileError, SelfTestError, SpecError
 from inference.repository import Repository, read_spec
 from inference.texts import HARMLESS, RUDE
-from tests.helpers.detoxify import Made, bert_checkpoint, roberta_checkpoint, write_json
+from tests.helpers.detoxify import (
+    Made,
+    albert_checkpoint,
+    bert_checkpoint,
+    roberta_checkpoint,
+    write_json,
+    xlm_roberta_checkpoint,
+)
 from tests.helpers.engines import serving
 
 TEXTS = ["You stupid fool", "Good morning", "A word", *HARMLESS[:9], *RUDE[:9], " ".join(HARMLESS) * 4]
 """Of many lengths; the last is longer than the models take."""
+
+MAKERS = [bert_checkpoint, roberta_checkpoint, albert_checkpoint, xlm_roberta_checkpoint]
 
 Weights = dict[str, torch.Tensor]
 
@@ -46,7 +55,7 @@ def converted(made: Made) -> Path:
     return convert(read_checkpoint(made.saved()), made.tokenizer, made.tokenizer.parent / "folder")
 
 
-@pytest.mark.parametrize("make", [bert_checkpoint, roberta_checkpoint])
+@pytest.mark.parametrize("make", MAKERS)
 def test_served_scores_are_those_of_detoxify(make: Callable[[Path], Made], tmp_path: Path) -> None:
     from detoxify import Detoxify  # noqa: PLC0415  heavy
 
@@ -377,12 +386,10 @@ def test_published_models_are_where_detoxify_looks_for_them() -> None:
     assert {name: DOWNLOAD_URL + one.checkpoint for name, one in PUBLISHED.items()} == MODEL_URLS
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
-def test_every_class_that_is_taken_exists(name: str) -> None:
-    import transformers  # noqa: PLC0415  heavy
+def test_every_class_that_is_taken_was_compared_with_detoxify(tmp_path: Path) -> None:
+    made = [make(tmp_path / make.__name__).content["config"]["arch"]["args"] for make in MAKERS]
 
-    assert hasattr(transformers, name)
-    assert hasattr(transformers, ARCHITECTURES[name].tokenizer)
+    assert {one["model_name"] for one in made} == ARCHITECTURES.keys()
 
 
 def test_a_model_that_answers_otherwise_than_when_it_was_made_is_not_served(
