@@ -20,6 +20,7 @@ from gateway.answers import (
 from gateway.body import decode
 from gateway.documents import ERROR, RESPONSES, Document, json_schema
 from gateway.errors import RefusedError
+from gateway.examples import ExamplesAnswer, examples_of
 from gateway.front import KEY
 from gateway.labels import Labels, LabelsAnswer, LabelsBody
 from gateway.redaction import Redactions
@@ -35,6 +36,7 @@ from storage.errors import DatabaseError
 from storage.journal import Journal
 from storage.reading import EventStory, MeasurementFilter, ModelInfo
 from storage.records import AlertStatus
+from storage.scorers import ExampleFilter
 
 MAX_PAGE = 10_000
 
@@ -80,6 +82,35 @@ def samples_routes(database: Database) -> APIRouter:
         return _json(next_samples(database, tenant=request.scope.get(KEY), model=model, limit=limit))
 
     router.get("/api/samples", responses={**_answers(SamplesAnswer), 503: ERROR})(samples)
+    return router
+
+
+def examples_routes(database: Database) -> APIRouter:
+    """`GET /api/examples`."""
+    router = APIRouter(tags=["questions"])
+
+    def examples(  # noqa: PLR0913, PLR0917  each is a query parameter
+        model: Annotated[str, Query(max_length=256)],
+        column: Annotated[str, Query(max_length=256)],
+        class_name: Annotated[str, Query(max_length=256, alias="class")],
+        version: Text = None,
+        start: Time = None,
+        end: Time = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        text: Annotated[bool, Query(description="also the texts themselves, which may be abusive")] = False,
+    ) -> Response:
+        """The worst texts of a column and class, by their places. Twenty of each minute are known."""
+        asked = ExampleFilter(
+            model=model,
+            column=column,
+            class_name=class_name,
+            version=version,
+            start=_utc(start, "start"),
+            end=_utc(end, "end"),
+        )
+        return _json(examples_of(database, asked, limit=limit, text=text))
+
+    router.get("/api/examples", responses={**_answers(ExamplesAnswer), 503: ERROR})(examples)
     return router
 
 

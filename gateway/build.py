@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from prometheus_client.registry import CollectorRegistry
 
-from gateway.api import alert_routes, labels_routes, question_routes, samples_routes, state_routes
+from gateway.api import (
+    alert_routes,
+    examples_routes,
+    labels_routes,
+    question_routes,
+    samples_routes,
+    state_routes,
+)
 from gateway.app import add_probes, make_app
 from gateway.capture import JournalCapture, NoCapture, Recorder
 from gateway.checks import ports
@@ -99,6 +106,7 @@ def gateway(
     app.include_router(v1_routes(engine))
     app.include_router(labels_routes(Labels(journal, metrics, redactions, clock)))
     app.include_router(samples_routes(database))
+    app.include_router(examples_routes(database))
     app.include_router(question_routes(database, redactions))
     rule_labels = {rule.name: rule.labels for rule in effective_rules(settings.alerts.rules)}
     app.include_router(alert_routes(AlertActions(journal, database, clock, rule_labels=rule_labels)))

@@ -44,6 +44,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         ("keys", _keys),
         ("models", _models),
         ("privacy", _privacy),
+        ("toxicity", _toxicity),
         ("journal", _journal),
         ("database", _database),
         ("mail", _mail),
@@ -101,6 +102,18 @@ def _models(settings: Settings) -> str:
     if not manifests:
         raise _WrongError(f"none in {settings.engine.repository}: run `inferwatch models add FOLDER`")
     return ", ".join(f"{manifest.name} {manifest.version}" for manifest in manifests)
+
+
+def _toxicity(settings: Settings) -> str:
+    """Which model scores texts, as the monitor process would find it."""
+    from monitors.scorer import scoring_model, words_of  # noqa: PLC0415  the engine: only where it is asked for
+
+    repository = Repository(settings.engine.repository)
+    found = scoring_model(settings.monitor.scoring, repository)
+    found.repository.verify(found.manifest)
+    if "toxicity" in settings.monitor.off:
+        return "texts are not scored: it is switched off (monitor.off)"
+    return f"texts are scored by {words_of(found)}"
 
 
 def _privacy(settings: Settings) -> str:

@@ -46,7 +46,11 @@ def _example(name: str, section: type[BaseModel], indent: str, *, listed: bool) 
     yield f"#{indent}# {_first_line(section)} For example:"
     yield f"#{indent}# {name}:"
     for place, (inner, field) in enumerate(section.model_fields.items()):
-        value = _stand_in(inner, field) if field.is_required() else _flow(field.get_default())
+        value = (
+            _stand_in(inner, field)
+            if field.is_required()
+            else _flow(field.get_default(call_default_factory=True))
+        )
         remark = f"  # {field.description}" if field.description else ""
         dash = ("- " if place == 0 else "  ") if listed else ""
         yield f"#{indent}#   {dash}{field.alias or inner}: {value}{remark}"

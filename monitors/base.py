@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inference.manifest import ModelSpec
     from monitors.frames import Frame
     from monitors.reference import Reference
-    from storage.scorers import Scorer
+    from storage.scorer import Scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from storage.summary import Summary
 if TYPE_CHECKING:
     from monitors.base import Monitor
     from monitors.frames import Frame
-    from storage.scorers import Scorer
+    from storage.scorer import Scorer
 
 FORMAT = 1
 TOP_CATEGORIES = 50

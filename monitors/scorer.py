@@ -34,7 +34,7 @@ from monitors.errors import ScoringError
 from monitors.scores import Scored
 from monitors.settings import ScoringSettings
 from storage.clock import Clock
-from storage.scorers import TOXICITY, Scorer
+from storage.scorer import TOXICITY, Scorer
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from monitors.columns import Kind, Role, WatchedColumn, watched_columns
 from monitors.errors import ScoringError
 from monitors.texts import TextKind, text_kind
 from storage.records import EventId, InferenceEvent, Value
-from storage.scorers import Scorer
+from storage.scorer import Scorer
 
 Floats = NDArray[np.float32]
 Numbered = tuple[EventId, InferenceEvent]

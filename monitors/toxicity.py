@@ -30,7 +30,7 @@ from monitors.scores import text_columns, truncated_of
 from monitors.statistics import Counts, at_least, wilson
 from monitors.texts import TextKind, text_kinds
 from storage.records import Bounds, Measurement
-from storage.scorers import examples_name
+from storage.scorer import examples_name
 from storage.summary import MOST_EXAMPLES, Example, Summary
 
 BINS = 25

@@ -35,7 +35,8 @@ from storage.models import (
     register_model,
 )
 from storage.records import Window
-from storage.scorers import Scorer, find_scorer
+from storage.scorer import Scorer
+from storage.scorers import find_scorer
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ hash, so what two models found is never added.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,39 +15,13 @@ from sqlalchemy.engine import Connection
 
 from storage import dialects
 from storage.records import ALL, EventId, Window
+from storage.scorer import TOXICITY, Scorer, examples_name
 from storage.summary import Example, Summary
 from storage.tables import recount, summary
 from storage.tables import scorer as table
 
-TOXICITY = "toxicity"
-"""What the only scorer scores so far, and the monitor that counts it."""
-
 MOST_PANES = 10_000
 """Panes that one question looks through, the newest first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scorer:
-    """A model that scores texts."""
-
-    name: str  # what it scores
-    model: str
-    version: str
-    sha256: str  # of its files
-    classes: tuple[str, ...]  # in the order of the scores
-    bundled: bool  # the small model that comes with inferwatch
-    words: str  # what a person should know of it
-    loaded_at: datetime
-
-    @property
-    def hash(self) -> str:
-        """Of all that decides what its scores mean: scores with another hash are not the same thing."""
-        parts = (self.name, self.model, self.version, self.sha256, self.classes)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-    def is_same(self, other: Scorer | None) -> bool:
-        """Whether their scores may be added."""
-        return other is not None and self.hash == other.hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +111,6 @@ def worst_examples(connection: Connection, asked: ExampleFilter, limit: int) -> 
         ):
             found[example] = _found(example, row.version, window)
     return [found[example] for example in sorted(found, reverse=True)[:limit]]
-
-
-def examples_name(column: str, class_name: str) -> str:
-    """How a summary calls the worst texts of a column."""
-    return f"{column}/{class_name}"
 
 
 def _found(example: Example, version: str, window: Window) -> FoundExample:

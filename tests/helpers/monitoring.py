@@ -14,7 +14,7 @@ from monitors.base import ModelContext
 from monitors.frames import Frame, frame_of_columns
 from monitors.groupings import of_file, with_protected_groups
 from storage.records import Arm, EventId, InferenceEvent, LabelChange, Outcome, Value
-from storage.scorers import Scorer
+from storage.scorer import Scorer
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PANE = timedelta(minutes=1)

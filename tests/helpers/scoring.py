@@ -13,7 +13,7 @@ from inference.manifest import Manifest
 from monitors.errors import ScoringError
 from monitors.scores import Scored
 from storage.records import InferenceEvent, Outcome, Value
-from storage.scorers import Scorer
+from storage.scorer import Scorer
 from tests.helpers.monitoring import SCORER
 from tests.helpers.station import NOON
 
