@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 from gateway.body import decode
 from gateway.errors import RefusedError
 from gateway.silence_body import LONGEST, SilenceBody, author_of, silencing
+from monitors.alerts.telling import silencing as silencing_lines
+from storage.matching import labels_of, matches
 from storage.records import Action, ActionEvent, Matcher, MatchOperator
+from tests.helpers.alerts import a_notice
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 READ = msgspec.json.Decoder(SilenceBody)
@@ -138,3 +142,18 @@ def test_any_other_text_is_read_or_refused_and_never_breaks(
         assert action.starts_at is not None
         assert action.ends_at is not None
         assert action.starts_at < action.ends_at
+
+
+def test_the_lines_that_a_message_holds_silence_its_group() -> None:
+    notice = a_notice()
+    labels = labels_of(notice.alerts[0])
+
+    command, asking = map(shlex.split, silencing_lines(notice, "http://gateway:8080"))
+
+    assert command[:3] == ["inferwatch", "silence", "add"]
+    typed = read(matchers=command[3 : command.index("--for")], duration=command[-1])
+    posted = silencing(decode(asking[-1].encode(), READ), NOW, None)
+    assert asking[1] == "http://gateway:8080/api/silences"
+    for action in (typed, posted):
+        assert matches(action.matchers, labels)
+        assert not matches(action.matchers, {**labels, "model": "another"})
