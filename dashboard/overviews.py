@@ -8,12 +8,16 @@ from datetime import datetime, timedelta
 
 from dashboard import words
 from dashboard.care import Episode, care_of
+from dashboard.scoring import ScoringLine, scoring_line
 from dashboard.states import State, state_of, state_of_all
 from storage import judged, reading
+from storage.accounts import lags
 from storage.alerts import OutboxMessage, dead_messages, late_messages, open_alerts
 from storage.database import Database
 from storage.models import model_versions
 from storage.records import Alert, AlertStatus, Arm, Judgement, Scope, Window
+from storage.scorer import TOXICITY
+from storage.scorers import find_scorer
 from storage.silences import Silence, acknowledgements, silences
 from storage.windows import model_clocks
 
@@ -37,6 +41,7 @@ class Watch:
     monitor: str
     metrics: tuple[str, ...]
     written: Callable[[float | None], str]
+    where_measured: bool = False  # shown only of versions of which it was measured
     alone: bool = False  # its state is that of this metric, and not of all that the monitor measured
 
 
@@ -49,6 +54,13 @@ WATCHES = (
     Watch(title="Drift", monitor="drift", metrics=("drift",), written=words.number),
     Watch(title="Quality breaches", monitor="quality", metrics=(), written=words.number),
     Watch(title="Accuracy", monitor="accuracy", metrics=("accuracy", "mae"), written=words.number),
+    Watch(
+        title="Toxic texts",
+        monitor="toxicity",
+        metrics=("toxic_share",),
+        written=words.share,
+        where_measured=True,
+    ),
 )
 
 
@@ -94,6 +106,7 @@ class Overview:
     silences: tuple[Silence, ...]  # in force and to come
     rows: tuple[VersionRow, ...]
     accounting: reading.Accounting
+    scoring: ScoringLine | None  # None: there are no texts to score
     dead_messages: tuple[OutboxMessage, ...]  # made lately, and given up: nobody got them
     late_messages: tuple[OutboxMessage, ...]  # tried again and again, and still on their way
 
@@ -131,6 +144,7 @@ def overview(database: Database, now: datetime) -> Overview:
             silences=tuple(standing),
             rows=tuple(sorted(rows, key=_place)),
             accounting=reading.accounting(connection),
+            scoring=scoring_line(find_scorer(connection), lags(connection, monitor=TOXICITY), now),
             dead_messages=tuple(dead_messages(connection, since=now - DEAD_SHOWN)),
             late_messages=tuple(late_messages(connection, tries=LATE_AFTER)),
         )
@@ -142,7 +156,9 @@ def trends(judgements: Sequence[Judgement], now: datetime) -> tuple[Trend, ...]:
     for each in judgements:
         by_window.setdefault(each.window, []).append(each)
     ordered = [by_window[window] for window in sorted(by_window)]
-    found = tuple(_trend(watch, ordered) for watch in WATCHES)
+    monitors = {each.monitor for each in judgements}
+    shown = [watch for watch in WATCHES if not watch.where_measured or watch.monitor in monitors]
+    found = tuple(_trend(watch, ordered) for watch in shown)
     if ordered and _is_over(ordered[-1], now):
         return tuple(replace(trend, state=State.UNKNOWN) for trend in found)
     return found

@@ -96,13 +96,14 @@ def accounting(connection: Connection) -> Accounting:
     )
 
 
-def lags(connection: Connection) -> list[Lag]:
-    """How far each monitor is behind, by partition."""
+def lags(connection: Connection, monitor: str | None = None) -> list[Lag]:
+    """How far each monitor is behind, or one of them, by partition."""
     found = []
-    for monitor, partition, seq in connection.execute(
-        sa.select(cursor.c.monitor, cursor.c.partition, cursor.c.seq).order_by(
-            cursor.c.monitor, cursor.c.partition
-        )
+    cursors = sa.select(cursor.c.monitor, cursor.c.partition, cursor.c.seq)
+    if monitor is not None:
+        cursors = cursors.where(cursor.c.monitor == monitor)
+    for name, partition, seq in connection.execute(
+        cursors.order_by(cursor.c.monitor, cursor.c.partition)
     ).all():
         oldest = (
             sa.select(segment.c.stored_at)
@@ -113,7 +114,7 @@ def lags(connection: Connection) -> list[Lag]:
         events = _events_after(connection, partition, seq)
         found.append(
             Lag(
-                monitor=monitor,
+                monitor=name,
                 partition=partition,
                 events=events,
                 since=connection.scalar(oldest) if events else None,

@@ -41,6 +41,10 @@ def page() -> None:
         with st.expander(f"{words.counted(len(found.silences), 'silence', 'silences')} in force or to come"):
             show(silence_table(found.silences, now), key="silences")
     _account(found.accounting)
+    if found.scoring is not None and found.scoring.late:
+        st.warning(found.scoring.words, icon=":material/hourglass:")
+    elif found.scoring is not None:
+        st.caption(found.scoring.words)
     for index, row in enumerate(found.rows):
         _version(row, index)
     if found.rows:

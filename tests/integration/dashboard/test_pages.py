@@ -17,9 +17,11 @@ from storage.clock import utc_now
 from storage.database import open_writer
 from storage.models import register_model
 from storage.records import Matcher
+from storage.scorers import put_scorer
 from storage.settings import DatabaseSettings
 from storage.silences import acknowledge, add_silence
 from tests.helpers.acting import a_firing_alert, a_standing_silence
+from tests.helpers.monitoring import SCORER
 from tests.helpers.seeded import BEGIN, HOSTILE_COLUMN, HOSTILE_VALUE, MODEL, VERSION, WINDOWS, Seeded, shop
 
 
@@ -239,3 +241,15 @@ def test_the_overview_says_who_silenced_and_who_looks_after_an_alert(
     assert list(silences["matchers"]) == ['model="churn", column=~"a.e|\u00e9"', 'team="risk"']
     assert HOSTILE_VALUE not in texts(app)
     assert not app.markdown
+
+
+def test_the_overview_says_which_model_scores_texts(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = open_writer(seeded.settings)
+    with database.write() as connection:
+        put_scorer(connection, replace(SCORER, words="words 1, which is no moderation model"))
+    database.close()
+
+    app = opened(seeded.settings, monkeypatch).run()
+
+    assert not app.exception
+    assert "Texts are scored for toxicity by words 1, which is no moderation model." in texts(app)
