@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from monitors import MONITORS
-from storage.records import Arm, Judgement, Severity
+from storage.records import Alert, Arm, Judgement, Scope, Severity
 
 NO_DATA = "no_data"
 DATABASE = "database"
@@ -60,11 +60,18 @@ class Rule:
 
     def covers(self, judgement: Judgement) -> bool:
         """Whether it looks at this measurement."""
-        scope, measured = judgement.scope, judgement.measurement
+        measured = judgement.measurement
+        return self._names(judgement.monitor, measured.metric, measured.column, judgement.scope)
+
+    def made(self, alert: Alert) -> bool:
+        """Whether an alert may be its own: of its name, and of what it looks at."""
+        return self.name == alert.rule and self._names(alert.monitor, alert.metric, alert.column, alert.scope)
+
+    def _names(self, monitor: str, metric: str, column: str | None, scope: Scope) -> bool:
         return (
-            self.monitor == judgement.monitor
-            and self.metric in {None, measured.metric}
-            and self.column in {None, measured.column}
+            self.monitor == monitor
+            and self.metric in {None, metric}
+            and self.column in {None, column}
             and self.slice in {None, scope.slice}
             and self.arm in {None, scope.arm}
         )

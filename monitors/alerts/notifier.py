@@ -19,10 +19,18 @@ from monitors.alerts.channels import Channel, wants
 from monitors.alerts.groups import History, Notice, NoticeReason, Point
 from monitors.alerts.notify import Episode, GroupState, Memory, Situation, Telling, group_name, notify
 from monitors.alerts.policy import Policy
+from monitors.alerts.retiring import retired
 from monitors.alerts.suppression import Member
 from monitors.rulebook import NO_DATA
 from storage.accounts import lags
-from storage.alerts import OutboxMessage, add_messages, save_alerts
+from storage.alerts import (
+    OutboxMessage,
+    add_messages,
+    delete_rule_states,
+    open_alerts,
+    save_alerts,
+    withdraw_alerts,
+)
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database
@@ -71,6 +79,7 @@ class Notifier:
         self._clock = clock
         self._looked_at: datetime | None = None
         self._steady_since: datetime | None = None
+        self._rules_known = False  # whether alerts of rules that are gone were looked for
         self.told: Counter[NoticeReason] = Counter()  # notices by reason, since this process began
         self.reasons: Mapping[str, NoticeReason] = {}  # of every group, at the last look
         self.unrendered = 0  # messages that a channel could not make
@@ -82,6 +91,9 @@ class Notifier:
         """Tell what is due. Returns how many notices that were."""
         now = self._clock()
         settled = self._settled(now)
+        if not self._rules_known:
+            self._retire(lease, now)
+            self._rules_known = True
         with self._database.read() as connection:
             found = standing(connection, now)
         alerts = self._absences(found, now, settled=settled)
@@ -100,6 +112,19 @@ class Notifier:
             self._steady_since = now
         self._looked_at = now
         return self._steady_since is not None and now - self._steady_since >= SETTLED
+
+    def _retire(self, lease: Lease, now: datetime) -> None:
+        """Once a process: settings do not change while it runs."""
+        with self._database.read() as connection:
+            found = retired(open_alerts(connection), self._policy.rules.values(), now)
+        gone = {alert.fingerprint for alert in (*found.over, *found.withdrawn)}
+        if not gone:
+            return
+        with self._counting.transaction(lease) as write:
+            save_alerts(write.connection, found.over, stored_at=now)
+            withdraw_alerts(write.connection, found.withdrawn)
+            delete_rule_states(write.connection, gone)
+        log.info("alerts of rules that are gone are over", extra={"alerts": len(gone)})
 
     def _absences(self, found: Standing, now: datetime, *, settled: bool) -> list[Alert]:
         changed = absences(

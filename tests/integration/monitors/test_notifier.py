@@ -238,3 +238,19 @@ def test_without_channels_alerts_are_noted_as_told(database_url: str) -> None:
 
         assert [row.told for row in station.rows(tables.alert)] == ["resolved"]
         assert station.rows(tables.outbox) == []
+
+
+def test_alerts_of_a_rule_that_was_switched_off_are_over(database_url: str) -> None:
+    with a_station(database_url, partitions=1, alerts=AlertSettings(email=EMAIL)) as station:
+        put(station, "age", "plan")
+        pass_by(station, minutes=1)
+    rules = [{"name": "drift", "column": "age"}]
+    narrowed = AlertSettings.model_validate({"email": EMAIL, "rules": rules})
+
+    with a_station(database_url, alerts=narrowed, at=NOON + HOUR) as station:
+        pass_by(station, minutes=1)
+
+        told = mails(station)
+        assert told[1:] == [("changed", "[FIRING:1] shop 1: drift in age, plan")]
+        (over,) = [row for row in station.rows(tables.alert) if row.status == "resolved"]
+        assert (over.column, over.told) == ("plan", "resolved")
