@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,6 @@ from storage.records import EventId, InferenceEvent, Outcome, Value
 from storage.samples import Sample, add_samples, newest_plan, save_plan
 
 Events = Sequence[tuple[EventId, InferenceEvent]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,18 +188,15 @@ def _frame(manifest: ModelSpec, events: Events) -> Frame:
     outputs = manifest.output_names
     values: dict[str, list[Value]] = {}
     for name in {*outputs[:2], *manifest.slices} - tagged:
-        if name in outputs:
-            parts = [event.outputs.get(name) for _, event in events]
-        else:
-            parts = [event.inputs.get(name) for _, event in events]
-        values[name] = _joined(parts, rows)
+        given = [event.outputs if name in outputs else event.inputs for _, event in events]
+        values[name] = _joined([columns.get(name) for columns in given], rows)
     tags = {name: _joined([event.tags.get(name) for _, event in events], rows) for name in sorted(tagged)}
     columns = {column.name: column for column in watched_columns(manifest)}
     return Frame(block_of_columns(values, columns, rows=sum(rows), tags=tags, labels=None))
 
 
-def _joined(parts: Sequence[Sequence[T | None] | None], rows: Sequence[int]) -> list[T | None]:
-    lists: list[Sequence[T | None]]
+def _joined(parts: Sequence[Sequence[Any] | None], rows: Sequence[int]) -> list[Any]:
+    lists: list[Sequence[Any]]
     lists = [(None,) * n if part is None else part for part, n in zip(parts, rows, strict=True)]
     if list(map(len, lists)) != rows:
         raise FrameError("a column is not as long as its event has rows")

@@ -17,7 +17,7 @@ from monitors.sequential import confidence_sequence
 from monitors.statistics import Z_95, Interval
 
 BETS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6])
-_GRID = 512
+_GRID = 100
 _TINY = 1e-9
 
 

@@ -14,6 +14,7 @@ it says: a plan that turns out too generous is replaced from the next segment on
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -170,18 +171,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """With new probabilities for these rows and those to come."""
         allowance = max(self.budget - self.spent, _OVERSPENT_SHARE * self.budget)
         seen = self.seen + mix
-        if self.forecast is not None and seen.rows < self.forecast.rows:
-            rest, until = self.forecast.scaled(self.forecast.rows - self.seen.rows), self.forecast.rows
+        if self.forecast is not None and self.seen.rows < self.forecast.rows:
+            rest = self.forecast.scaled(max(self.forecast.rows - self.seen.rows, mix.rows))
+            until = self.forecast.rows
         else:
-            rest, until = seen.scaled(mix.rows + self._as_much_again(seen.rows)), 2 * seen.rows
+            rest, until = seen.scaled(mix.rows + self._to_come(seen.rows)), 2 * seen.rows
         step = step_of(rest, allowance, until_rows=until, since=self.last_at)
         return msgspec.structs.replace(self, steps=[*self.steps[-_STEPS_KEPT:], step])
 
-    def _as_much_again(self, rows: float) -> float:
-        """Rows to come where nothing is known of other days: as many as so far, an hour's worth at least."""
+    def _to_come(self, rows: float) -> float:
+        """Rows to plan for where nothing is known of other days.
+
+        Their rate goes on, for a time between what has passed (an hour at least) and what is left of the day:
+        so there is something to label soon, and something left for later.
+        """
         elapsed = max(self.last_at - self.first_at, _MINUTE)
         left = max(self.day + _DAY - self.last_at, timedelta(0))
-        return rows * min(max(_HOUR / elapsed, 1.0), left / elapsed)
+        return rows * math.sqrt(max(elapsed, _HOUR) / elapsed * (left / elapsed))
 
 
 def step_of(rest: Mix, allowance: float, *, until_rows: float, since: datetime) -> Step:
