@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import ipaddress
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -33,7 +32,7 @@ class Mailbox:
     recipients: list[list[str]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)  # answers to the next DATA, first one first; then 250
+    answers: list[str] = field(default_factory=list)  # answers to the next mails, first one first; then 250
     refused: dict[str, str] = field(default_factory=dict)  # answers to RCPT, by address
 
     @property
@@ -53,15 +52,40 @@ class Mailbox:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's
         answer = self.answers.pop(0) if self.answers else "250 OK"
-        if answer == "drop":
-            if server.transport is not None:
-                server.transport.close()
-            return "451 gone"
-        if answer.startswith("250") and isinstance(envelope.content, bytes):
+        if answer == "stall":
+            await asyncio.Event().wait()  # until the server ends
+        if answer in {"drop", "take and drop"} and server.transport is not None:
+            server.transport.close()
+        if answer.startswith(("250", "take")) and isinstance(envelope.content, bytes):
             self.bodies.append(envelope.content)
             self.recipients.append(list(envelope.rcpt_tos))
             self.encrypted.append(session.ssl is not None)
-        return answer
+        return answer if answer[0].isdigit() else "451 gone"
+
+    def next_is(self, answer: str) -> bool:
+        """Whether the next mail is to be answered so; then that answer is used up."""
+        if self.answers[:1] != [answer]:
+            return False
+        self.answers.pop(0)
+        return True
+
+
+class FaultySMTP(SMTP):
+    """Hangs up early, where the answers say so: in the handshake of TLS, or before the body of the mail."""
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802  # aiosmtpd's
+        if self.transport is not None and self.event_handler.next_is("drop in TLS"):
+            await self.push("220 Ready to start TLS")
+            self.transport.close()
+            return
+        await super().smtp_STARTTLS(arg)
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802  # aiosmtpd's
+        if self.transport is not None and self.event_handler.next_is("drop in DATA"):
+            await self.push("354 go on")
+            self.transport.close()
+            return
+        await super().smtp_DATA(arg)
 
 
 @dataclass(frozen=True)
@@ -86,11 +110,10 @@ def mail_server(
     if login is not None:
         options |= {"auth_required": True, "authenticator": _authenticator(mailbox, login)}
     loop = asyncio.new_event_loop()
-    listener = socket.create_server(("127.0.0.1", 0))
-    mailbox.port = listener.getsockname()[1]
-    server = loop.run_until_complete(
-        loop.create_server(lambda: SMTP(mailbox, loop=loop, **options), sock=listener)
+    server = loop.run_until_complete(  # of an address, not a socket: so it sends without Nagle's delays
+        loop.create_server(lambda: FaultySMTP(mailbox, loop=loop, **options), "127.0.0.1", 0)
     )
+    mailbox.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, name="smtp")
     thread.start()
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.helpers.mail import Certificate
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Receiver:
 
 
 @contextlib.contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Serve until the block ends."""
+def receiver(certificate: Certificate | None = None) -> Iterator[Receiver]:
+    """Serve until the block ends; encrypted where there is a certificate."""
     kept = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,7 +64,15 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, format: str, *arguments: object) -> None:
             """Tests look at what was kept."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that distrusts the certificate or hangs up is what some tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate.certificate, certificate.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     kept.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="receiver")
     thread.start()
