@@ -19,6 +19,7 @@ from inference.errors import InferenceError
 from inference.repository import Repository
 from monitors.alerts.posting import Poster
 from monitors.errors import MonitorError
+from monitors.rule_settings import effective_rules
 from monitors.settings import EmailSettings
 from storage.database import open_reader, open_writer
 from storage.errors import DatabaseUnavailableError, StorageError
@@ -47,6 +48,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         ("toxicity", _toxicity),
         ("journal", _journal),
         ("database", _database),
+        ("rules", _rules),
         ("mail", _mail),
         ("channels", _channels),
         ("ports", _ports),
@@ -151,6 +153,12 @@ def _database(settings: Settings) -> str:
     finally:
         database.close()
     return f"{url} answers"
+
+
+def _rules(settings: Settings) -> str:
+    """What is wrong with a rule is found when the settings are read."""
+    rules = effective_rules(settings.alerts.rules)
+    return f"{len(rules)} in force: {', '.join(rule.name for rule in rules)}"
 
 
 def _mail(settings: Settings) -> str:
