@@ -33,6 +33,7 @@ CLIPPED_BYTES = 100_000
 _POLICY = SMTP.clone(
     max_line_length=250
 )  # ids stay on the line of their header: some readers lose folded ones
+_LOGIN = frozenset({530, 534, 535, 538})  # answers that speak of the login
 _SHOWN = (40, 20, 10, 5)  # alerts of each kind in the HTML: as many as fit
 _LISTED = 200  # and in the text
 
@@ -154,25 +155,37 @@ class EmailChannel:
 
 @contextlib.contextmanager
 def _failures_named(recipient: str) -> Iterator[None]:
-    """Say which failures are for good: a refusal (5xx) of this mail or this recipient, and no other."""
+    """Say which failures are for good: a refusal (5xx) of this mail or this recipient, and no other.
+
+    What a person can mend in the settings, or the server's keeper, is tried again.
+    """
     try:
         yield
-    except (
-        smtplib.SMTPAuthenticationError
-    ) as exc:  # 5xx too, but a person can mend the password, so the mail stays
-        raise ChannelError(
-            f"mail server refuses the login ({exc.smtp_code}); see alerts.email.username"
-        ) from exc
     except smtplib.SMTPRecipientsRefused as exc:
-        code = exc.recipients.get(recipient, (450, b""))[0]
-        raise ChannelError(f"mail server refuses the recipient ({code})", permanent=code >= 500) from exc
+        code, words = exc.recipients.get(recipient, (450, b""))
+        said = _code(code, words)
+        raise ChannelError(f"mail server refuses the recipient ({said})", permanent=code >= 500) from exc
     except smtplib.SMTPResponseException as exc:
+        said = _code(exc.smtp_code, exc.smtp_error)
+        if isinstance(exc, smtplib.SMTPAuthenticationError) or exc.smtp_code in _LOGIN:
+            raise ChannelError(
+                f"mail server wants another login ({said}); see alerts.email.username"
+            ) from exc
+        if isinstance(exc, (smtplib.SMTPConnectError, smtplib.SMTPHeloError)):
+            raise ChannelError(f"mail server takes no mail ({said}); see alerts.email.host") from exc
         permanent = exc.smtp_code >= 500
-        raise ChannelError(f"mail server refuses the mail ({exc.smtp_code})", permanent=permanent) from exc
+        raise ChannelError(f"mail server refuses the mail ({said})", permanent=permanent) from exc
     except smtplib.SMTPNotSupportedError as exc:  # never fall back to plain text
         raise ChannelError(f"mail server cannot do what is asked: {exc}; see alerts.email.security") from exc
     except (smtplib.SMTPException, OSError) as exc:
         raise ChannelError(f"mail server not reached: {type(exc).__name__}: {exc}") from exc
+
+
+def _code(code: int, words: bytes | str) -> str:
+    """`550 5.7.1`: the numbers of an answer. Its prose may quote the mail."""
+    text = words.decode("ascii", "replace") if isinstance(words, bytes) else words
+    enhanced = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", text)
+    return f"{code} {enhanced[0]}" if enhanced else str(code)
 
 
 def _part_from(client: smtplib.SMTP) -> None:

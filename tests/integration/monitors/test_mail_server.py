@@ -119,6 +119,23 @@ def test_a_refused_recipient_is_for_good_only_if_the_server_says_so(answer: str,
     assert error.permanent is permanent
 
 
+def test_an_error_names_the_server_s_code_and_not_its_prose() -> None:
+    with mail_server() as mailbox:
+        mailbox.answers.append("550 5.7.1 we do not like 'age'")
+
+        error = refusal(mailbox)
+
+    assert str(error) == "mail server refuses the mail (550 5.7.1)"
+
+
+@pytest.mark.parametrize("answer", ["530 5.7.0 log in first", "drop", "drop in DATA"])
+def test_what_a_person_can_mend_is_tried_again(answer: str) -> None:
+    with mail_server() as mailbox:
+        mailbox.answers.append(answer)
+
+        assert not refusal(mailbox).permanent
+
+
 def test_a_server_that_is_not_there_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
