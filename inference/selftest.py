@@ -32,7 +32,7 @@ class Order(Section):
 
 
 class SelfTest(Section):
-    """What `selftest.json` holds. The rows differ from each other, so their answers must differ too."""
+    """What `selftest.json` holds. Rows that were answered differently must be so again, however slightly."""
 
     inputs: dict[str, list[Any]] = Field(min_length=1)
     outputs: dict[str, list[float] | list[list[float]]] = Field(
@@ -61,6 +61,10 @@ class SelfTest(Section):
             place = ".".join(map(str, first["loc"])) or "it"
             raise SelfTestError(f"{SELFTEST}: {place}: {first['msg']}") from exc
 
+    def write(self, folder: Path) -> None:
+        """Make it part of a model folder."""
+        (folder / SELFTEST).write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
     def run(self, model: Model, classes: tuple[str, ...]) -> None:
         """Raises `SelfTestError` where the model answers otherwise than it did."""
         answers = _answers(model, self.inputs)
@@ -76,7 +80,7 @@ class SelfTest(Section):
             raise SelfTestError(
                 f"self-test: '{name}' has the shape {list(answered.shape)}, not {list(expected.shape)}"
             )
-        same = _first_same(answered)
+        same = _first_same(answered, expected)
         if same is not None:
             raise SelfTestError(
                 f"self-test: rows {same[0]} and {same[1]} differ and are answered alike; "
@@ -111,13 +115,19 @@ def _answers(model: Model, inputs: dict[str, list[Any]]) -> Outputs:
     return answers
 
 
-def _first_same(answered: NDArray[Any]) -> tuple[int, int] | None:
-    rows = answered.reshape(len(answered), -1)
+def _first_same(answered: NDArray[Any], expected: NDArray[Any]) -> tuple[int, int] | None:
+    """Two rows with the same answer that had different ones when the model was made."""
+    rows, were = answered.reshape(len(answered), -1), expected.reshape(len(expected), -1)
     for place in range(1, len(rows)):
-        alike = np.flatnonzero((np.abs(rows[:place] - rows[place]) <= _SAME).all(axis=1))
-        if len(alike):
-            return int(alike[0]), place
+        alike = _same(rows[:place], rows[place]) & ~_same(were[:place], were[place])
+        if alike.any():
+            return int(alike.argmax()), place
     return None
+
+
+def _same(rows: NDArray[Any], row: NDArray[Any]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = (np.abs(rows - row) <= _SAME).all(axis=1)
+    return same
 
 
 def _in_order(answers: Outputs, classes: tuple[str, ...], order: Order) -> None:

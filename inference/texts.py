@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inference.selftest import Order, SelfTest
+
 HARMLESS = (
     "The meeting starts at ten in the blue room.",
     "Thank you for your help with the garden.",
@@ -71,3 +73,13 @@ RUDE = (
     "Your stupid ideas make me sick, loser.",
 )
 TEXTS = HARMLESS + RUDE
+
+
+def toxicity_selftest(probabilities: list[list[float]]) -> SelfTest:
+    """The self-test of a model that scored the texts so, in their order, in the order of its classes."""
+    order = Order(
+        class_name="toxicity",
+        higher=tuple(range(len(HARMLESS), len(TEXTS))),
+        lower=tuple(range(len(HARMLESS))),
+    )
+    return SelfTest(inputs={"text": list(TEXTS)}, outputs={"probabilities": probabilities}, order=order)

@@ -10,7 +10,6 @@ are chosen on one fold of the training rows, after which it is trained on all of
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -37,10 +36,9 @@ from inference.bundled.rows import CLASSES, HELD_BACK, Rows, read_rows
 from inference.device import Device
 from inference.manifest import NgramsPart
 from inference.repository import Repository
-from inference.selftest import SELFTEST
-from inference.texts import HARMLESS, TEXTS
+from inference.texts import TEXTS, toxicity_selftest
 
-NAME, VERSION = "toxicity-bundled", "1"
+NAME, VERSION = "toxicity-bundled", "1"  # a version is never overwritten: what differs is a new one
 BUCKETS = 1 << 16
 PART = NgramsPart()
 CHOOSING = 1  # the fold of the training rows on which is chosen
@@ -115,16 +113,7 @@ def train(rows: Rows, folder: Path) -> None:
     )
     (folder / "model.yaml").write_text(yaml.safe_dump(_spec(), sort_keys=False), encoding="utf-8")
     logits = _weighted(hashing, TEXTS, features.idf) @ weights + bias
-    selftest = {
-        "inputs": {"text": list(TEXTS)},
-        "outputs": {"probabilities": (1 / (1 + np.exp(-logits))).round(9).tolist()},
-        "order": {
-            "class_name": "toxicity",
-            "higher": list(range(len(HARMLESS), len(TEXTS))),
-            "lower": list(range(len(HARMLESS))),
-        },
-    }
-    (folder / SELFTEST).write_text(json.dumps(selftest, indent=1) + "\n", encoding="utf-8")
+    toxicity_selftest((1 / (1 + np.exp(-logits))).round(9).tolist()).write(folder)
 
 
 def _spec() -> dict[str, object]:

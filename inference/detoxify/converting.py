@@ -20,8 +20,7 @@ from safetensors.torch import save_file
 from inference.detoxify.checkpoint import Checkpoint, Tensors
 from inference.detoxify.vocabulary import MAX_LENGTH, check_vocabulary, read_tokenizer
 from inference.errors import LoadError, RefusedFileError, SpecError
-from inference.selftest import SELFTEST
-from inference.texts import HARMLESS, TEXTS
+from inference.texts import TEXTS, toxicity_selftest
 
 PROVENANCE = "provenance.json"
 _WEIGHTS = "model.safetensors"
@@ -69,8 +68,9 @@ def convert(
     save_file(_tensors(module), into / _WEIGHTS, metadata={"format": "pt"})
     config.save_pretrained(into)
     tokens.save_pretrained(into)
-    _write_json(into / SELFTEST, _selftest(module, tokens))
-    _write_json(into / PROVENANCE, _provenance(read, into))
+    toxicity_selftest(_scores(module, tokens)).write(into)
+    provenance = json.dumps(_provenance(read, into), indent=1)
+    (into / PROVENANCE).write_text(provenance + "\n", encoding="utf-8")
     spec = _spec(read, name or _name(read), version or read.sha256[:8])
     (into / "model.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
     return into
@@ -101,15 +101,18 @@ def _config(folder: Path, model_class: Any, read: Checkpoint) -> Any:
     if found != wanted:
         raise SpecError(f"{path} is of the type '{found}', and '{read.file}' of the type '{wanted}'")
     labels = dict(enumerate(read.classes))
-    return model_class.config_class.from_pretrained(
-        folder,
-        local_files_only=True,
-        id2label=labels,
-        label2id={label: place for place, label in labels.items()},
-        problem_type="multi_label_classification",
-        architectures=[read.model_name],
-        dtype=torch.float32,
-    )
+    try:
+        return model_class.config_class.from_pretrained(
+            folder,
+            local_files_only=True,
+            id2label=labels,
+            label2id={label: place for place, label in labels.items()},
+            problem_type="multi_label_classification",
+            architectures=[read.model_name],
+            dtype=torch.float32,
+        )
+    except Exception as exc:  # transformers raises of all kinds; whoever imports learns of it
+        raise SpecError(f"{path} is not one that transformers takes: {type(exc).__name__}: {exc}") from exc
 
 
 def _kept(read: Checkpoint, kind: Architecture) -> Tensors:
@@ -134,7 +137,10 @@ def _kept(read: Checkpoint, kind: Architecture) -> Tensors:
 
 def _module(model_class: Any, config: Any, tensors: Tensors) -> Any:
     """The model with exactly these tensors: none missing, none left over, each of its shape."""
-    module = model_class(config)
+    try:
+        module = model_class(config)
+    except Exception as exc:  # as above
+        raise SpecError(f"config.json describes no model: {type(exc).__name__}: {exc}") from exc
     wanted = {key: tensor.shape for key, tensor in module.state_dict().items()}
     problems = {
         "lacks": sorted(wanted.keys() - tensors.keys()),
@@ -154,19 +160,14 @@ def _tensors(module: Any) -> Tensors:
     return {key: tensor.contiguous() for key, tensor in module.state_dict().items()}
 
 
-def _selftest(module: Any, tokens: Any) -> dict[str, Any]:
-    """The fixed texts and their scores, one by one, by transformers alone."""
-    scores = []
+def _scores(module: Any, tokens: Any) -> list[list[float]]:
+    """Those of the fixed texts, one by one, by transformers alone."""
+    scores: list[list[float]] = []
     with torch.inference_mode():
         for text in TEXTS:
             batch = tokens(text, return_tensors="pt", truncation=True)
             scores.append(torch.sigmoid(module(**batch).logits[0].double()).tolist())
-    order = {
-        "class_name": "toxicity",
-        "higher": list(range(len(HARMLESS), len(TEXTS))),
-        "lower": list(range(len(HARMLESS))),
-    }
-    return {"inputs": {"text": list(TEXTS)}, "outputs": {"probabilities": scores}, "order": order}
+    return scores
 
 
 def _provenance(read: Checkpoint, folder: Path) -> dict[str, Any]:
@@ -195,10 +196,6 @@ def _spec(read: Checkpoint, name: str, version: str) -> dict[str, Any]:
 def _name(read: Checkpoint) -> str:
     stem = re.sub(r"-[0-9a-f]{8}$", "", Path(read.file).stem)
     return "detoxify-" + re.sub(r"[^A-Za-z0-9._-]", "-", stem)[:50]
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

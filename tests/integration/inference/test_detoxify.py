@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from tests.helpers.detoxify import (
     xlm_roberta_checkpoint,
 )
 from tests.helpers.engines import serving
+from tests.helpers.models import CODE
 
 TEXTS = ["You stupid fool", "Good morning", "A word", *HARMLESS[:9], *RUDE[:9], " ".join(HARMLESS) * 4]
 """Of many lengths; the last is longer than the models take."""
@@ -196,6 +198,16 @@ def of_another_size(made: Made) -> None:
     write_json(made.tokenizer / "config.json", {**config, "vocab_size": 30522})
 
 
+def of_no_size(made: Made) -> None:
+    config = json.loads((made.tokenizer / "config.json").read_text())
+    write_json(made.tokenizer / "config.json", {**config, "hidden_size": "wide"})
+
+
+def of_a_size_that_cannot_be(made: Made) -> None:
+    config = json.loads((made.tokenizer / "config.json").read_text())
+    write_json(made.tokenizer / "config.json", {**config, "num_attention_heads": 7})
+
+
 def of_another_type(made: Made) -> None:
     config = json.loads((made.tokenizer / "config.json").read_text())
     write_json(made.tokenizer / "config.json", {**config, "model_type": "albert"})
@@ -251,6 +263,8 @@ def of_other_outputs(made: Made) -> None:
         (without_a_limit, SpecError, r"tokenizer_config\.json does not exist, so nothing says how long"),
         (with_an_empty_limit, SpecError, "has no limit of length"),
         (of_another_size, LoadError, r"in another shape .* 'bert\.embeddings\.word_embeddings\.weight'"),
+        (of_no_size, SpecError, "config.json is not one that transformers takes"),
+        (of_a_size_that_cannot_be, SpecError, "config.json describes no model"),
         (of_another_type, SpecError, "is of the type 'albert', and 'tiny.ckpt' of the type 'bert'"),
         (without_a_configuration, SpecError, r"config\.json is needed"),
         (padded_otherwise, LoadError, "the tokenizer pads with 0 and config.json says 3"),
@@ -309,6 +323,15 @@ def test_a_pickle_that_would_run_code_does_not_run(bert: Made, tmp_path: Path) -
     assert "weights_only=False" not in str(refused.value)
     torch.load(tmp_path / "tiny.ckpt", weights_only=False)  # noqa: TID251  the proof that it would have run
     assert marker.exists()
+
+
+def test_a_pickle_is_read_in_one_place_alone() -> None:
+    packages = ("gateway", "inference", "monitors", "storage", "dashboard")
+    files = [path for package in packages for path in (CODE / package).rglob("*.py")]
+
+    places = {path.name for path in files if re.search(r"torch\.load\(|TID251", path.read_text())}
+
+    assert places == {"checkpoint.py", "pickles.py"}  # the second tells people how to convert a file
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:

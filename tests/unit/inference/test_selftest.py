@@ -55,14 +55,21 @@ def test_a_score_that_moved_is_named_with_its_row(wrong: float) -> None:
         selftest([SCORES[0], wrong, SCORES[2]]).run(echo(), CLASSES)
 
 
-def test_rows_that_differ_must_be_answered_differently() -> None:
+def test_rows_that_were_answered_differently_must_be_so_again() -> None:
     rows = {
         "a": [0.0, 1.0, 2.0],
         "b": [0.0, 0.0, -1.0],
     }  # the echo sees sums alone: rows 1 and 2 are one to it
+    were = [SCORES[0], SCORES[1], SCORES[1] + 1e-6]  # within the tolerance
 
     with pytest.raises(SelfTestError, match="rows 1 and 2 differ and are answered alike"):
-        selftest([SCORES[0], SCORES[1], SCORES[1]], inputs=rows).run(echo(), CLASSES)
+        selftest(were, inputs=rows).run(echo(), CLASSES)
+
+
+def test_rows_that_were_answered_alike_may_be_so_again() -> None:
+    rows = {"a": [0.0, 1.0, 2.0], "b": [0.0, 0.0, -1.0]}
+
+    selftest([SCORES[0], SCORES[1], SCORES[1]], inputs=rows).run(echo(), CLASSES)
 
 
 def test_an_output_that_the_model_has_not_is_named() -> None:
