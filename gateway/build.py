@@ -171,6 +171,7 @@ def supervise(settings: Settings, config: Path) -> None:
 def set_reference_of(settings: Settings, model: str, version: str | None, file: Path) -> ReferenceSet:
     """What `inferwatch reference set` does."""
     from gateway.reference_file import set_reference  # noqa: PLC0415  pandas and scipy: a gateway needs neither
+    from monitors.scorer import EngineScorer  # noqa: PLC0415  as above
 
     repository = Repository(settings.engine.repository)
     versions = repository.versions(model)
@@ -179,6 +180,8 @@ def set_reference_of(settings: Settings, model: str, version: str | None, file: 
         raise UnknownModelError(f"model '{model}' is not in the repository; there are {names}")
     manifest = repository.manifest(model, version or versions[-1])
     redaction = Redaction(manifest, settings.gateway.detect, PrivacyKey(settings.gateway.privacy_key_file))
+    scorer = EngineScorer(settings.monitor.scoring, repository, code=settings.engine.code, clock=utc_now)
     return set_reference(
-        file, manifest, repository, redaction, lambda: Engine(repository, settings.engine, clock=utc_now)
-    )
+        file, manifest, repository, redaction, lambda: Engine(repository, settings.engine, clock=utc_now),
+        None if "toxicity" in settings.monitor.off else scorer,
+    )  # fmt: skip

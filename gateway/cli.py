@@ -202,6 +202,8 @@ def reference_set(
     reference = made.reference
     how = "outputs made by the model" if made.scored else "outputs from the file"
     typer.echo(f"{reference.model} {reference.version}: {reference.rows} rows of {reference.source}, {how}")
+    if made.not_scored is not None:
+        typer.echo(f"its texts were not scored for toxicity: {made.not_scored}", err=True)
     if made.refused:
         typer.echo(
             f"{made.refused} rows were refused by the model, the first: {made.first_refusal}", err=True

@@ -20,9 +20,13 @@ from inference.manifest import Manifest
 from inference.repository import Repository
 from inference.served import Served
 from monitors import kinds
+from monitors.errors import ScoringError
+from monitors.frames import Frame
 from monitors.reference import Reference, reference_of
+from monitors.scores import TextScorer, scores_of_file, text_columns
 from monitors.tables import frame_of_table
 from storage.records import Value
+from storage.scorer import Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +43,16 @@ class ReferenceSet:
     scored: bool  # the file had no outputs: the model made them
     refused: int  # rows that the model does not take; their outputs count as missing
     first_refusal: str | None
+    not_scored: str | None  # why the texts were not scored for toxicity, where there are any
 
 
-def set_reference(
-    file: Path, manifest: Manifest, repository: Repository, redaction: Redaction, engine: Callable[[], Engine]
+def set_reference(  # noqa: PLR0913, PLR0917  # each is one thing that it is made with
+    file: Path,
+    manifest: Manifest,
+    repository: Repository,
+    redaction: Redaction,
+    engine: Callable[[], Engine],
+    scorer: TextScorer | None,
 ) -> ReferenceSet:
     """Read, score where the file lacks the outputs, redact as traffic is, and write beside the model in one
     step.
@@ -56,7 +66,8 @@ def set_reference(
     if scored:
         table, refused = asyncio.run(_scored(table, signature, engine))
     table = _redacted(table, signature, redaction)
-    reference = reference_of(frame_of_table(table, manifest), manifest, file.name, kinds())
+    frame, about, not_scored = _with_scores(frame_of_table(table, manifest), manifest, scorer)
+    reference = reference_of(frame, manifest, file.name, kinds(), about)
     path = repository.reference_path(manifest.name, manifest.version)
     _write(path, reference.to_bytes())
     return ReferenceSet(
@@ -65,7 +76,23 @@ def set_reference(
         scored=scored,
         refused=len(refused),
         first_refusal=refused[0] if refused else None,
+        not_scored=not_scored,
     )
+
+
+def _with_scores(
+    frame: Frame, manifest: Manifest, scorer: TextScorer | None
+) -> tuple[Frame, Scorer | None, str | None]:
+    """The frame with the scores of its texts, what scored them, and why they were not scored."""
+    if scorer is None or not text_columns(manifest):
+        return frame, None, None
+    try:
+        about = scorer.open()
+        return frame.scored(scores_of_file(frame, manifest, scorer)), about, None
+    except ScoringError as exc:  # the rest of the reference is as good without
+        return frame, None, str(exc)
+    finally:
+        scorer.close()
 
 
 async def _scored(

@@ -8,7 +8,7 @@ the whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -156,6 +156,10 @@ class Frame:
         """Scores of a text column, rows x classes; NaN where a text was not scored. None: there are none."""
         scores = self._block.scores.get(name)
         return scores if scores is None or self._index is None else scores[self._index]
+
+    def scored(self, scores: Mapping[str, NDArray[np.float32]]) -> Frame:
+        """The same rows, with scores of their texts: of every row of a whole frame."""
+        return Frame(replace(self._block, scores=scores), self._index, self._groupings)
 
     def places(self, rows: NDArray[np.intp]) -> list[tuple[EventId, int]]:
         """The event of each of these rows, and its row there. Rows of a file or of labels have none."""

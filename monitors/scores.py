@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from inference.manifest import ModelSpec
 from monitors.columns import Kind, Role, WatchedColumn, watched_columns
 from monitors.errors import ScoringError
+from monitors.frames import Frame
 from monitors.texts import TextKind, text_kind
 from storage.records import EventId, InferenceEvent, Value
 from storage.scorer import Scorer
@@ -25,7 +26,8 @@ from storage.scorer import Scorer
 Floats = NDArray[np.float32]
 Numbered = tuple[EventId, InferenceEvent]
 ScoreColumns = Mapping[str, Floats]
-NO_SCORES: ScoreColumns = {}
+MOST_OF_FILE = 5_000
+"""Rows of a reference file whose texts are scored: their share is then known to a percent or so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,23 @@ class TakeScorer:
         self.stats.texts += answered
         self.stats.failed += len(places) - answered
         return ScoredTake(columns=columns, places=places, scored=scored, share=self._share)
+
+
+def scores_of_file(frame: Frame, manifest: ModelSpec, scorer: TextScorer) -> ScoreColumns:
+    """The score columns of rows of a file. Of many rows so many are chosen, the same each time."""
+    chosen = np.arange(frame.rows)
+    if frame.rows > MOST_OF_FILE:
+        chosen = np.sort(np.random.default_rng(0).choice(frame.rows, MOST_OF_FILE, replace=False))
+    found: dict[str, Floats] = {}
+    for column in text_columns(manifest):
+        values = frame.column(column.name)
+        kinds = ((place, text_kind(values[place])) for place in chosen.tolist())
+        texts = {place: str(values[place]) for place, kind in kinds if kind is TextKind.TEXT}
+        scored = scorer.score(list(texts.values()), lambda: None)
+        scores = np.full((frame.rows, scored.scores.shape[1]), np.nan, dtype=np.float32)
+        scores[list(texts)] = scored.scores
+        found[column.name] = scores
+    return found
 
 
 def text_columns(manifest: ModelSpec) -> tuple[WatchedColumn, ...]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 import pytest
 
+from gateway.build import set_reference_of
 from gateway.checks import findings
 from inference.texts import HARMLESS, RUDE
 from monitors.process import ProcessSettings, run_until
+from monitors.scorer import scorer_of, scoring_model
+from storage.clock import utc_now
 from storage.database import open_writer
 from storage.tables import segment
 from tests.helpers.serving import Serving, serving
@@ -132,6 +137,35 @@ def test_check_finds_a_model_that_is_not_there(told: Serving) -> None:
 
     assert not found.well
     assert "there is no model 'detoxify'" in found.words
+
+
+def test_a_reference_is_scored_by_the_same_model(told: Serving, tmp_path: Path) -> None:
+    file = tmp_path / "reference.csv"
+    rows = [f"{text} {n}" for n in range(3) for text in (*HARMLESS, *RUDE)]
+    pd.DataFrame({"comment": [*rows, ""]}).to_csv(file, index=False)
+    scorer = scoring_model(told.settings.monitor.scoring, None)
+
+    made = set_reference_of(told.settings, "forum", None, file)
+
+    summary = made.reference.summaries["toxicity"]
+    assert made.not_scored is None
+    assert summary.reference == scorer_of(scorer, utc_now).hash
+    assert summary["texts input comment"][:2].tolist() == [len(rows) + 1, len(rows)]
+
+
+def test_a_reference_is_made_without_scores_where_there_is_no_model_for_them(
+    told: Serving, tmp_path: Path
+) -> None:
+    file = tmp_path / "reference.csv"
+    pd.DataFrame({"comment": HARMLESS}).to_csv(file, index=False)
+    scoring = told.settings.monitor.scoring.model_copy(update={"model": "detoxify"})
+    monitor = told.settings.monitor.model_copy(update={"scoring": scoring})
+
+    made = set_reference_of(told.settings.model_copy(update={"monitor": monitor}), "forum", None, file)
+
+    assert made.not_scored is not None
+    assert "there is no model 'detoxify'" in made.not_scored
+    assert "toxicity" not in made.reference.summaries
 
 
 @pytest.mark.parametrize(
