@@ -82,14 +82,16 @@ def run_until(stop: threading.Event, settings: ProcessSettings, *, clock: Clock 
 
 def _watch(reader: Database, stop: threading.Event, settings: ProcessSettings, clock: Clock) -> Loop:
     """Tells when the database is away, by a way of its own. It runs before there is a database, too."""
+    after = settings.alerts.database_away_after
     outage = OutageWatch(
         reader.ping,
         channels=build_channels(settings.alerts),
         policy=policy_of(settings.alerts),
-        after=settings.alerts.database_away_after,
+        after=after,
         clock=clock,
     )
-    return Loop("watch", outage.look, stop=stop, poll_s=WATCH_POLL_S)
+    poll_s = WATCH_POLL_S if after is None else min(WATCH_POLL_S, max(0.2, after.total_seconds() / 4))
+    return Loop("watch", outage.look, stop=stop, poll_s=poll_s)
 
 
 def owner_of(settings: DatabaseSettings) -> str:

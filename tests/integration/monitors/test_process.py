@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,6 +96,21 @@ def test_drift_in_the_journal_becomes_a_mail_that_names_the_column(database_url:
     assert "plan" not in mail["Subject"]
     assert b"inferwatch_events_counted_total 6000.0" in metrics
     database.close()
+
+
+def test_a_database_that_is_away_from_the_start_becomes_a_mail(tmp_path: Path) -> None:
+    with mail_server() as mailbox:
+        url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+        settings = settings_of(tmp_path, url, mailbox.port)
+        away_after = settings.alerts.model_copy(update={"database_away_after": timedelta(seconds=1)})
+        with running(replace(settings, alerts=away_after)):
+            wait_for(lambda: bool(mailbox.bodies))
+
+    (mail,) = mailbox.mails
+    assert mail["Subject"] == "[FIRING:1] inferwatch: the database is away"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "the database does not answer since" in body.get_content()
 
 
 def _waiting(database: Database) -> int:
