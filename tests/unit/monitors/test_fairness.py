@@ -132,6 +132,21 @@ def test_the_calibration_error_is_the_mean_distance_of_labels_from_scores_by_bin
     assert calibration_error(counts, sums) == pytest.approx(0.5 * 0.2 + 0.5 * 0.05, abs=1e-7)
 
 
+def test_a_gap_that_is_watched_all_day_hardly_ever_leaves_its_interval() -> None:
+    random, true_rates = np.random.default_rng(5), np.array([0.3, 0.5, 0.35])
+    left = 0
+    for _ in range(100):
+        selected = (random.random((2_000, 3)) < true_rates).cumsum(axis=0)
+        looks = []
+        for n in range(40, 2_001, 140):
+            tables = np.zeros((3, 2, 3), dtype=np.int64)
+            tables[:, 1, 2], tables[:, 0, 2] = selected[n - 1], n - selected[n - 1]
+            looks.append(difference(rates_of(Criterion.DEMOGRAPHIC_PARITY, tables, 0.05), WORST))
+        left += any(look is None or not look.interval[0] <= 0.2 <= look.interval[1] for look in looks)
+
+    assert left <= 5  # of 100, at a level of .05
+
+
 @criteria
 @settings(max_examples=40, deadline=None)
 @given(tables=tables, aggregate=st.sampled_from(Aggregate), order=st.randoms())
