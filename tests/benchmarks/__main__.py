@@ -13,6 +13,7 @@ from tests.benchmarks.engine_rates import engine_tables
 from tests.benchmarks.footprint import footprint_tables
 from tests.benchmarks.journal_rates import journal_tables
 from tests.benchmarks.monitor_rates import monitor_tables
+from tests.benchmarks.scoring_rates import scoring_tables
 from tests.benchmarks.serving import serving_tables
 from tests.benchmarks.tables import Table, machine
 from tests.benchmarks.toxicity_rates import toxicity_tables
@@ -22,6 +23,7 @@ TABLES: dict[str, Callable[[], Iterator[Table]]] = {
     "footprint": footprint_tables,
     "engine": engine_tables,
     "toxicity": toxicity_tables,
+    "scoring": scoring_tables,
     "journal": journal_tables,
     "monitors": monitor_tables,
 }
