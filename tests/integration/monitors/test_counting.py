@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from monitors.settings import MonitorSettings
+from monitors.settings import MonitorSettings, SamplingSettings
 from storage import tables
 from storage.errors import LeaseLostError
 from storage.records import Record
 from tests.helpers.station import CrashError, Station, a_label, a_reference, a_station, an_event, traffic
 
 SEED = 11
-MONITORS = {"traffic", "drift", "quality", "accuracy", "bias"}
+MONITORS = {"traffic", "drift", "quality", "accuracy", "sampling", "bias"}
+NOTHING_CHOSEN = MonitorSettings(sampling=SamplingSettings(budget_per_day=0))
+"""What to label is chosen by what came before, so that choice is made in the order of segments."""
 
 
 @pytest.fixture
 def station(database_url: str) -> Iterator[Station]:
-    with a_station(database_url, partitions=3, settings=MonitorSettings(segments_at_once=3)) as made:
+    settings = NOTHING_CHOSEN.model_copy(update={"segments_at_once": 3})
+    with a_station(database_url, partitions=3, settings=settings) as made:
         made.register(reference=a_reference())
         yield made
 
@@ -35,7 +38,7 @@ def segments(n: int = 300) -> list[list[Record]]:
 
 def test_what_is_counted_is_what_one_pass_counts(station: Station, tmp_path: Path) -> None:
     cut = segments()
-    with a_station(f"sqlite:///{tmp_path}/one-pass.db", partitions=1) as one_pass:
+    with a_station(f"sqlite:///{tmp_path}/one-pass.db", partitions=1, settings=NOTHING_CHOSEN) as one_pass:
         one_pass.register(reference=a_reference())
         one_pass.store([record for part in cut for record in part])
         one_pass.count()
@@ -51,7 +54,7 @@ def test_what_is_counted_is_what_one_pass_counts(station: Station, tmp_path: Pat
 
 def test_segments_delivered_often_and_in_any_order_change_nothing(station: Station, tmp_path: Path) -> None:
     cut = segments()
-    with a_station(f"sqlite:///{tmp_path}/one-pass.db", partitions=1) as one_pass:
+    with a_station(f"sqlite:///{tmp_path}/one-pass.db", partitions=1, settings=NOTHING_CHOSEN) as one_pass:
         one_pass.register(reference=a_reference())
         one_pass.store([record for part in cut for record in part])
         one_pass.count()
@@ -81,6 +84,7 @@ def test_every_monitor_notes_how_many_events_it_counted(station: Station) -> Non
         "drift": 100,
         "quality": 100,
         "accuracy": 100,
+        "sampling": 100,
         "bias": 100,
         "joiner": 100,
         "actions": 100,
@@ -106,7 +110,7 @@ def test_a_poisoned_event_is_set_aside_and_its_neighbours_are_counted(station: S
 def test_the_neighbours_of_a_poisoned_event_add_up_to_the_bit(station: Station, tmp_path: Path) -> None:
     good = traffic(40)
     poison = replace(an_event(ages=[1.0, 2.0]), tags={"country": ["DE"]})
-    with a_station(f"sqlite:///{tmp_path}/good.db", partitions=1) as without:
+    with a_station(f"sqlite:///{tmp_path}/good.db", partitions=1, settings=NOTHING_CHOSEN) as without:
         without.register(reference=a_reference())
         without.store(good)
         without.count()
@@ -149,7 +153,7 @@ def test_a_crash_at_any_step_of_a_take_counts_nothing_twice_and_loses_nothing(
     station: Station, tmp_path: Path, step: str
 ) -> None:
     cut = segments(60)
-    with a_station(f"sqlite:///{tmp_path}/calm.db", partitions=1) as calm:
+    with a_station(f"sqlite:///{tmp_path}/calm.db", partitions=1, settings=NOTHING_CHOSEN) as calm:
         for each in (calm, station):
             each.register(reference=a_reference())
             for number, part in enumerate(cut, start=1):

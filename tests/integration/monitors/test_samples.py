@@ -223,6 +223,18 @@ def test_a_crash_at_any_step_of_the_choice_changes_nothing(tmp_path: Path) -> No
             assert counted(f"{number}{moment}", (step, moment, 1)) == whole
 
 
+def test_an_event_that_cannot_be_read_is_not_chosen_and_its_neighbours_are(station: Station) -> None:
+    poison = msgspec.structs.replace(an_event(ages=[1.0, 2.0]), tags={"country": ["DE"]})
+    events = [an_event(ages=[float(age)], countries=["DE"]) for age in range(60)]
+    ids = station.store([*events[:30], poison, *events[30:]])
+
+    station.count()
+
+    assert chosen(station)
+    assert {event for event, _ in chosen(station)} <= {str(id_) for id_ in ids} - {str(ids[30])}
+    assert {row.event for row in station.rows(tables.quarantine)} == {str(ids[30])}
+
+
 def test_what_to_label_next_is_asked_in_turn_by_arm_and_answered_samples_are_gone(station: Station) -> None:
     events = [
         *traffic(300, seed=4),
