@@ -263,7 +263,9 @@ class ModelSpec(Section):
         return self
 
     def _protected_fits(self) -> None:
-        if self.protected and not self.binary:
+        classifies = self.task in (Task.CLASSIFICATION, Task.TEXT_CLASSIFICATION)
+        unnamed = self.task is Task.TEXT_CLASSIFICATION and not self.outputs.classes  # the backend knows them
+        if self.protected and not (classifies and (self.binary or unnamed)):
             raise ValueError("protected: groups are compared where there are two classes; use slices here")
         for entry, names in zip(self.protected, self.groupings, strict=True):
             if not isinstance(entry, str) and len(names) < 2:

@@ -56,6 +56,12 @@ def test_groups_are_compared_where_there_are_two_classes() -> None:
         a_spec(["race"], outputs={"classes": ["a", "b", "c"]})
     with pytest.raises(ValidationError, match="two classes; use slices here"):
         a_spec(["race"], task="regression", outputs={})
+    with pytest.raises(ValidationError, match="two classes; use slices here"):
+        a_spec(["race"], outputs={"classes": ["a", "b"], "multi_label": True})
+
+
+def test_the_classes_of_a_text_model_may_be_found_out_later() -> None:
+    assert a_spec(["race"], task="text-classification", outputs={}).protected == ("race",)
 
 
 def test_a_protected_column_may_be_hashed_but_not_dropped() -> None:
