@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -12,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from monitors.alerts.charts import chart
 from monitors.alerts.email import EmailChannel
-from monitors.alerts.groups import Notice
+from monitors.alerts.groups import History, Notice, NoticeReason, Point, Words
 from monitors.settings import EmailSettings
-from storage.records import AlertStatus
+from storage.records import AlertStatus, Bounds
 from tests.helpers.alerts import AT, a_notice, an_alert
 
 CHANNEL = EmailChannel(
@@ -37,6 +41,12 @@ def part(mail: EmailMessage, kind: str) -> str:
     return str(body.get_content())
 
 
+def with_history(notice: Notice) -> Notice:
+    points = tuple(Point(at=AT + timedelta(hours=n - 15), value=n / 20) for n in range(20))
+    history = History(fingerprint=notice.alerts[0].fingerprint, points=points, bounds=Bounds(upper=0.5))
+    return replace(notice, histories=(history,))
+
+
 def test_the_text_comes_first_and_the_html_second() -> None:
     mail = mail_of(a_notice())
 
@@ -48,8 +58,8 @@ def test_the_first_line_says_what_where_how_bad_and_since_when() -> None:
     first = part(mail_of(a_notice()), "plain").splitlines()[0]
 
     assert first == (
-        "churn 12: drift of age is 0.31 (healthy up to 0.1, 5,000 rows), warning, since 2026-03-02 12:00 UTC. "
-        "1 new."
+        "churn 12: drift of age is 0.31 (healthy up to 0.1, 5,000 rows), warning, "
+        "since 2026-03-02 12:00 UTC. 1 new."
     )
 
 
@@ -82,6 +92,82 @@ def test_the_headers_are_those_of_a_machine_that_can_be_filtered_and_threaded() 
     assert parsedate_to_datetime(mail["Date"]) == AT
     root = f"<alert-{an_alert('age').fingerprint}.20260302T120000@example.org>"
     assert mail["In-Reply-To"] == mail["References"] == root
+
+
+def test_all_mails_of_a_thread_point_to_one_root_and_keep_their_stem() -> None:
+    fired = a_notice(an_alert("age"))
+    over = replace(
+        a_notice(an_alert("age", status=AlertStatus.RESOLVED)), thread=fired.thread, stem=fired.stem
+    )
+
+    first, last = mail_of(fired), mail_of(over)
+
+    assert first["References"] == last["References"] == last["In-Reply-To"]
+    assert first["Message-ID"] != last["Message-ID"]
+    assert (first["Subject"], last["Subject"]) == (
+        "[FIRING:1] churn 12: drift in age",
+        "[RESOLVED] churn 12: drift in age",
+    )
+
+
+def test_a_thread_of_any_name_gives_a_root_that_a_header_can_hold() -> None:
+    mail = mail_of(replace(a_notice(), thread='{"model": "<churn>\r\n"}'))
+
+    assert re.fullmatch(r"<alert-[0-9a-f]{64}@example\.org>", mail["References"])
+
+
+def test_a_chart_lies_beside_the_html_and_says_what_it_shows() -> None:
+    mail = mail_of(with_history(a_notice(an_alert("age"))))
+
+    text, related = mail.iter_parts()
+    html, picture = related.iter_parts()
+    cid = picture["Content-ID"].strip("<>")
+    assert [each.get_content_type() for each in (text, related, html, picture)] == [
+        "text/plain", "multipart/related", "text/html", "image/png",
+    ]  # fmt: skip
+    assert picture["Content-Disposition"] == "inline"
+    assert f'<img src="cid:{cid}" alt="drift: age: 20 windows from' in html.get_content()
+    assert "http" not in re.sub(r"https://watch\.example\.org|http://localhost:8080", "", html.get_content())
+
+
+def test_a_mail_with_a_chart_is_the_same_twice() -> None:
+    notice = with_history(a_notice(an_alert("age")))
+    first = CHANNEL.render(notice)
+
+    chart.cache_clear()
+
+    assert CHANNEL.render(notice) == first
+
+
+def test_a_mail_says_how_to_silence_it_and_what_to_read() -> None:
+    words = Words(text="Look upstream.", runbook="https://wiki.example.org/drift")
+    notice = replace(a_notice(an_alert("age")), about={an_alert("age").fingerprint: words})
+
+    mail = mail_of(notice)
+
+    for kind in ("plain", "html"):
+        assert all(
+            word in part(mail, kind)
+            for word in (
+                "inferwatch silence add",
+                "/api/silences",
+                "Look upstream.",
+                "wiki.example.org/drift",
+            )
+        )
+    assert "silence" not in part(mail_of(a_notice(an_alert(status=AlertStatus.RESOLVED))), "plain")
+
+
+def test_a_digest_lists_what_was_held_back() -> None:
+    held = tuple(f"[FIRING:1] model {n}: drift in age" for n in range(300))
+    notice = replace(a_notice(), reason=NoticeReason.DIGEST, fired=(), group={}, held=held, stem="300 more")
+
+    mail = mail_of(notice)
+
+    assert mail["Subject"] == "[DIGEST:300] 300 more"
+    assert all(subject in part(mail, "plain") for subject in held[:200])
+    assert "and 100 more" in part(mail, "plain")
+    assert held[0] in part(mail, "html")
 
 
 def test_the_same_notice_is_the_same_mail_to_the_last_byte() -> None:
