@@ -166,6 +166,8 @@ def _inspected(inspect: Callable[[ModelSpec, Path], Inspected], spec: ModelSpec,
         return inspect(spec, folder)
     except FileNotFoundError as exc:
         raise SpecError(f"{exc.filename} does not exist") from exc
+    except ValidationError as exc:  # what the model's own files say does not fit model.yaml
+        raise SpecError(f"{folder / 'model.yaml'}: {_first(exc)}") from exc
 
 
 def _inside(folder: Path, name: str) -> Path:

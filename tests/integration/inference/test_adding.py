@@ -192,6 +192,17 @@ def test_a_version_that_was_never_added_is_unknown(repository: Repository) -> No
         repository.manifest("nothing", "1")
 
 
+def test_what_is_found_out_of_a_text_model_must_fit_its_description(
+    repository: Repository, tmp_path: Path
+) -> None:
+    fitting = bert_folder(tmp_path / "fitting", name="fitting", protected=["race"])
+    independent = bert_folder(tmp_path / "bert", protected=["race"], outputs={"multi_label": True})
+
+    assert repository.add(fitting).outputs.classes == ("calm", "angry")
+    with pytest.raises(SpecError, match="protected: groups are compared where there are two classes"):
+        repository.add(independent)
+
+
 def test_the_classes_of_a_hugging_face_folder_come_from_its_configuration(
     repository: Repository, tmp_path: Path
 ) -> None:
