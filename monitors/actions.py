@@ -1,7 +1,7 @@
 """Writes what people did about alerts from the log to SQL: a stage of its own beside the monitors.
 
 Actions lie in several partitions and come in any order, some of them twice; storage sees to it that every
-order ends the same. They commit together with the read position, so none is lost whatever crashes.
+order ends the same. They commit with what the monitors count, and the read position, so none is lost.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from datetime import datetime
 
 from monitors.decoding import Decoded
 from storage.audit import add_actions
-from storage.counting import Counting, CountingWrite
-from storage.leases import Lease
+from storage.counting import CountingWrite
 from storage.records import Action, ActionEvent, EventId
 from storage.silences import Silence, acknowledge, add_silence, end_silence
 
@@ -23,22 +22,19 @@ ACTIONS = "actions"
 class Actions:
     """Applies actions."""
 
-    def __init__(self, counting: Counting) -> None:
-        self._counting = counting
+    def __init__(self) -> None:
         # By action, since the process began: ends of silences and acknowledgements of alerts that are not
         # known here. The silence may still come; the alert is over.
         self.unknown: Counter[Action] = Counter()
 
-    def take(self, decoded: Decoded, lease: Lease) -> None:
+    def apply(self, decoded: Decoded, write: CountingWrite) -> None:
         """Apply the actions of some segments."""
-        unknown: Counter[Action] = Counter()
-        with self._counting.transaction(lease) as write:
+        if decoded.actions:
             add_actions(write.connection, decoded.actions)
-            for id_, action in decoded.actions:
-                if not _applied(write, id_, action):
-                    unknown[action.action] += 1
-            write.move_cursor(ACTIONS, decoded.partition, seq=decoded.seq, counted=decoded.n, quarantined=0)
-        self.unknown += unknown
+        for id_, action in decoded.actions:
+            if not _applied(write, id_, action):
+                self.unknown[action.action] += 1
+        write.move_cursor(ACTIONS, decoded.partition, seq=decoded.seq, counted=decoded.n, quarantined=0)
 
 
 def _applied(write: CountingWrite, id_: EventId, action: ActionEvent) -> bool:

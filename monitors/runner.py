@@ -135,17 +135,16 @@ class Runner:
         if JOINER in names and self._joiner is not None:
             self._joiner.take(decoded, lease)
             positions[JOINER] = decoded.seq
-        if ACTIONS in names and self._actions is not None:
-            self._actions.take(decoded, lease)
-            positions[ACTIONS] = decoded.seq
         monitors = [name for name in names if name not in {JOINER, ACTIONS}]
         counted = self._observed(decoded, monitors)
         with self._counting.transaction(lease) as write:
             if self._joiner is not None:
                 self._note_newest(decoded, write)
+            if ACTIONS in names and self._actions is not None:
+                self._actions.apply(decoded, write)
             for name in monitors:
                 _write(decoded, name, counted[name], write)
-        positions.update(dict.fromkeys(monitors, decoded.seq))
+        positions.update(dict.fromkeys(names, decoded.seq))
 
     def _observed(self, decoded: Decoded, names: Sequence[str]) -> Mapping[str, list[Counted]]:
         counted: dict[str, list[Counted]] = {name: [self._unreadable(decoded, name)] for name in names}

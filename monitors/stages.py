@@ -89,7 +89,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
         most_waiting=settings.labels_waiting,
         clock=clock,
     )
-    actions = Actions(counting)
+    actions = Actions()
     recounter = Recounter(
         database,
         log=log,
