@@ -14,6 +14,8 @@ from gateway.samples import next_samples
 from monitors.settings import MonitorSettings, SamplingSettings
 from storage import tables
 from storage.records import Arm, EventId, InferenceEvent, LabelChange, LabelEvent, Measurement, Record
+from storage.retention import delete_old
+from storage.settings import RetentionSettings
 from storage.summary import Summary
 from tests.helpers.station import (
     NOON,
@@ -283,3 +285,14 @@ def test_a_budget_of_nothing_chooses_nothing(database_url: str) -> None:
 
         assert chosen(station) == set()
         assert station.rows(tables.sampling_plan) == []
+
+
+def test_choices_and_plans_go_with_the_labels(database_url: str) -> None:
+    with a_station(database_url, settings=SETTINGS) as station:
+        station.register()
+        stored(station, traffic(100))
+        station.count()
+
+        for days, left in ((364, True), (366, False)):
+            delete_old(station.database, RetentionSettings(), NOON + timedelta(days=days))
+            assert bool(chosen(station)) is bool(station.rows(tables.sampling_plan)) is left
