@@ -13,6 +13,7 @@ from gateway.cli import app
 from gateway.settings import Settings
 from inference.manifest import ModelSpec
 from monitors import MONITORS
+from monitors.alerts import CHANNELS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -21,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 def test_every_command_that_the_readme_names_exists() -> None:
     known = _paths(typer.main.get_command(app))
 
-    named = set(re.findall(r"inferwatch ((?:[a-z]+)(?: (?:add|list|set|create|revoke)\b)?)", README))
+    named = set(re.findall(r"inferwatch ((?:[a-z]+)(?: (?:add|list|set|create|revoke|test)\b)?)", README))
 
     assert named
     assert named <= known
@@ -46,6 +47,10 @@ def test_every_file_that_the_readme_names_exists() -> None:
 
 def test_every_monitor_is_in_the_readme() -> None:
     assert [name for name in MONITORS if f"| {name} |" not in README] == []
+
+
+def test_every_channel_is_in_the_readme() -> None:
+    assert [name for name in CHANNELS if f"| {name} |" not in README] == []
 
 
 def test_the_model_description_in_the_readme_is_valid() -> None:
