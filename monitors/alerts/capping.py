@@ -56,8 +56,10 @@ def admit(  # noqa: PLR0913  # what there is to know of a recipient
     now: datetime,
 ) -> Admitted:
     """Let notices through as long as the hour has room, and hold back the rest."""
-    sent = [at for at in allowance.sent if at > now - HOUR]
-    held, more, since = list(allowance.held), allowance.more, allowance.held_since
+    # a clock that went back must not close the hour for longer than an hour
+    sent = [min(at, now) for at in allowance.sent if at > now - HOUR]
+    held, more = list(allowance.held), allowance.more
+    since = None if allowance.held_since is None else min(allowance.held_since, now)
     through: list[Notice] = []
     for notice in notices:
         if not held and len(sent) < per_hour - 1:

@@ -17,9 +17,10 @@ from monitors.alerts.absence import absences
 from monitors.alerts.capping import Allowance, admit
 from monitors.alerts.channels import Channel, wants
 from monitors.alerts.groups import History, Notice, NoticeReason, Point
-from monitors.alerts.notify import Episode, GroupState, Memory, Situation, Telling, group_name, notify
+from monitors.alerts.notify import notify
 from monitors.alerts.policy import Policy
 from monitors.alerts.retiring import retired
+from monitors.alerts.situations import Episode, GroupState, Memory, Situation, Telling, group_name
 from monitors.alerts.suppression import Member
 from monitors.rulebook import NO_DATA
 from storage.accounts import lags

@@ -18,69 +18,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import msgspec
-
 from monitors.alerts.groups import Notice, NoticeReason, Words, episode, place, stem
 from monitors.alerts.policy import Policy
+from monitors.alerts.situations import Episode, GroupState, Memory, Situation, Telling, group_name, untold
 from monitors.alerts.suppression import Member, next_change, suppressed
 from storage.records import Alert, AlertStatus
-from storage.silences import Silence
-
-Episode = tuple[str, datetime]
-"""Fingerprint and start: one alert from when it fires until it is over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """How things stand: alerts that fire, those that are over and not told, and what people asked for."""
-
-    members: tuple[Member, ...] = ()
-    silences: tuple[Silence, ...] = ()
-    acknowledged: frozenset[Episode] = frozenset()
-
-    def after(self, told: Mapping[Episode, AlertStatus]) -> Situation:
-        """The same once it was told."""
-        members = (replace(each, told=told.get(each.episode, each.told)) for each in self.members)
-        return replace(self, members=tuple(each for each in members if each.fires or _untold(each)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupState:
-    """What is remembered of one group."""
-
-    group: dict[str, str]
-    news_since: datetime | None = None  # since when there is something to tell; None: there is nothing
-    told_at: datetime | None = None  # the last notice
-    firing: frozenset[str] = frozenset()  # fingerprints that the last notice called firing
-    thread: str = ""  # of the episode of the group; "": none is open
-    stem: str = ""
-    notices: int = 0  # in this thread
-
-    def to_bytes(self) -> bytes:
-        return msgspec.msgpack.encode(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> GroupState:
-        return _STATE.decode(data)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What `notify` remembers from one look to the next."""
-
-    groups: Mapping[str, GroupState] = field(default_factory=dict)
-    seen: Situation | None = None  # what the last look was at
-    due_at: datetime | None = None  # the same situation is to be looked at again then; None: never
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """What came of a look."""
-
-    memory: Memory
-    notices: tuple[Notice, ...] = ()
-    told: Mapping[Episode, AlertStatus] = field(default_factory=dict)  # what people know from now on
-    reasons: Mapping[str, NoticeReason] = field(default_factory=dict)  # of every group, told or not
 
 
 def notify(situation: Situation, memory: Memory, policy: Policy, now: datetime) -> Telling:
@@ -107,7 +49,7 @@ def notify(situation: Situation, memory: Memory, policy: Policy, now: datetime) 
             members=inside,
             hidden=hidden,
             acknowledged=situation.acknowledged,
-            before=memory.groups.get(name) or _adopted(name, labels[name], inside, now),
+            before=_known(memory.groups.get(name), now) or _adopted(name, labels[name], inside, now),
             policy=policy,
             now=now,
         ).result()
@@ -126,11 +68,6 @@ def notify(situation: Situation, memory: Memory, policy: Policy, now: datetime) 
         told={key: status for look in looks.values() for key, status in look.told.items()},
         reasons={name: look.reason for name, look in looks.items() if look.reason is not None},
     )
-
-
-def group_name(group: Mapping[str, str]) -> str:
-    """One name for the labels that the alerts of a group share."""
-    return msgspec.json.encode(dict(group)).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +104,7 @@ class _Look:
         self.active = [each for each in self.firing if each.episode not in hidden]
         self.fired = [each for each in self.active if each.alert.fingerprint not in before.firing]
         self.unseen = [each for each in self.active if each.episode not in acknowledged]
-        over = [each for each in members if not each.fires and _untold(each)]
+        over = [each for each in members if not each.fires and untold(each)]
         self.over = _newest([each for each in over if each.episode not in hidden], but=self.firing)
         kept = [each for each in over if each.episode in hidden and self._heard(each)]
         self.open = bool(self.firing or kept)
@@ -283,8 +220,13 @@ class _Look:
         return member.told is AlertStatus.FIRING or member.alert.fingerprint in self.before.firing
 
 
-def _untold(member: Member) -> bool:
-    return member.told is not AlertStatus.RESOLVED
+def _known(state: GroupState | None, now: datetime) -> GroupState | None:
+    """What is remembered. A clock that went back must not make anybody wait for the time it showed."""
+    if state is None or max(state.told_at or now, state.news_since or now) <= now:
+        return state
+    told_at = None if state.told_at is None else min(state.told_at, now)
+    news_since = None if state.news_since is None else min(state.news_since, now)
+    return replace(state, told_at=told_at, news_since=news_since)
 
 
 def _adopted(name: str, group: dict[str, str], members: Sequence[Member], now: datetime) -> GroupState:
@@ -321,6 +263,3 @@ def _alerts(members: Iterable[Member]) -> tuple[Alert, ...]:
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-_STATE = msgspec.msgpack.Decoder(GroupState)

@@ -12,9 +12,10 @@ from datetime import datetime
 from itertools import groupby
 
 from monitors.alerts.groups import Notice
-from monitors.alerts.notify import Episode, Memory, Situation, Telling, notify
+from monitors.alerts.notify import notify
 from monitors.alerts.policy import Policy
 from monitors.alerts.rules import RuleState, decide
+from monitors.alerts.situations import Episode, Memory, Situation, Telling
 from monitors.alerts.suppression import Member
 from storage.matching import labels_of
 from storage.records import Alert, AlertStatus, Judgement

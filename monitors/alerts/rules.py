@@ -211,7 +211,7 @@ def _go_on(rule: Rule, judgement: Judgement, state: RuleState, *, enough: bool) 
         )
         return replace(state, alert=over, closed_at=newest, calm_since=None), Reason.RESOLVED
     summary = sentence(judgement) if judgement.measurement.breached else state.alert.summary
-    alert = replace(state.alert, summary=summary, updated_at=newest)
+    alert = replace(state.alert, summary=summary, severity=rule.severity, updated_at=newest)
     return replace(state, alert=alert, calm_since=None), Reason.STANDS
 
 

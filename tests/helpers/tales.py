@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 
 from inference.manifest import parse_duration
 from monitors.alerts.groups import Notice, NoticeReason
-from monitors.alerts.notify import Memory, Situation, notify
+from monitors.alerts.notify import notify
 from monitors.alerts.policy import Policy
+from monitors.alerts.situations import Memory, Situation
 from monitors.alerts.suppression import Member
 from monitors.rule_settings import duration_text, matchers_of
 from storage.matching import labels_of

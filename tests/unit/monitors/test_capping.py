@@ -98,6 +98,17 @@ def test_what_is_held_says_when_it_is_due() -> None:
     assert (first, inbox.due_s) == (30, 3600)
 
 
+def test_a_clock_that_goes_back_closes_the_hour_for_an_hour_at_most() -> None:
+    inbox = Inbox(3)
+    inbox.bring(3, at_s=100_000)
+
+    inbox.bring(0, at_s=0)
+    inbox.bring(0, at_s=30)
+    inbox.bring(1, at_s=3630)
+
+    assert inbox.told == ["100000", "100000", "30 digest 1", "3630"]
+
+
 def test_a_digest_names_what_it_stands_for() -> None:
     inbox = Inbox(2)
 

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.alerts.groups import NoticeReason
-from monitors.alerts.notify import GroupState, Memory, notify
+from monitors.alerts.notify import notify
 from monitors.alerts.policy import policy_of
+from monitors.alerts.situations import GroupState, Memory
 from monitors.settings import AlertSettings
 from storage.records import AlertStatus
 from tests.helpers.tales import MONDAY, STEP, Tale
@@ -318,6 +319,16 @@ def test_a_state_survives_its_bytes() -> None:
     (state,) = tale.memory.groups.values()
 
     assert GroupState.from_bytes(state.to_bytes()) == state
+
+
+def test_a_clock_that_goes_back_makes_nobody_wait_for_the_time_it_showed() -> None:
+    tale = Tale(DEFAULTS)
+    tale.run("0s +age; end 3h")
+    tale.start = tale.now = MONDAY - timedelta(days=1)
+
+    told = tale.run("0s +plan; end 4h6m")
+
+    assert told[1:] == ["5m changed +plan =age", "4h5m repeat =age =plan"]
 
 
 def test_groups_that_are_over_are_forgotten() -> None:
