@@ -85,7 +85,7 @@ class PagerDutyChannel:
 
 def dedup_key(notice: Notice) -> str:
     """The key of the group; a longer one than PagerDuty takes by its hash."""
-    key = telling.group_key(notice.group)
+    key = telling.group_key(notice)
     return key if len(key) <= KEY else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 

@@ -178,7 +178,7 @@ def outbox_message(channel: Channel, notice: Notice, now: datetime) -> OutboxMes
         next_at=now,
         reason=notice.reason.value,
         subject=plain(notice.subject, 200),
-        group=group_key(notice.group),
+        group=group_key(notice),
     )
 
 

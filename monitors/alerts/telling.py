@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from monitors.alerts.groups import Notice, NoticeReason
 from monitors.alerts.words import plain
+from storage import matching
 from storage.records import ALL, Alert, Arm, Severity
 
 REPLAY = "This comes from a replay of past traffic, judged as it would have been then."
@@ -97,20 +98,9 @@ def place(alert: Alert) -> str:
 
 
 def labels_of(notice: Notice, alert: Alert) -> dict[str, str]:
-    """The labels of an alert, `alertname` among them, as Alertmanager has them: no empty ones."""
-    own = {
-        "alertname": alert.rule,
-        "arm": alert.scope.arm.value,
-        "column": alert.column or "",
-        "metric": alert.metric,
-        "model": alert.scope.model,
-        "monitor": alert.monitor,
-        "severity": alert.severity.value,
-        "slice": alert.scope.slice,
-        "version": alert.scope.version,
-    }
+    """The labels of an alert, as Alertmanager has them: no empty ones."""
     words = notice.about.get(alert.fingerprint)
-    found = own | (dict(words.labels) if words is not None else {})
+    found = matching.labels_of(alert, words.labels if words is not None else None)
     return {plain(name): text for name, value in sorted(found.items()) if (text := plain(value, 400))}
 
 
@@ -135,8 +125,12 @@ def runbooks(notice: Notice) -> list[str]:
     return list(dict.fromkeys(address for address in found if address is not None))
 
 
-def group_key(group: Mapping[str, str]) -> str:
-    """What identifies a group: `{}:{model="churn", version="12"}`, as Alertmanager writes it."""
+def group_key(notice: Notice) -> str:
+    """What identifies a group: `{}:{model="churn", version="12"}`, as Alertmanager writes it.
+
+    A notice about inferwatch itself has no group; its thread stands for one.
+    """
+    group = notice.group or {"thread": notice.thread}
     labels = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(group.items()))
     return f"{{}}:{{{labels}}}"
 

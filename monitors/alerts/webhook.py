@@ -64,7 +64,7 @@ class WebhookChannel:
         shown = [_alert(notice, alert, self.dashboard_url or "") for alert in alerts[:MOST]]
         body = {
             "version": "4",
-            "groupKey": telling.group_key(notice.group),
+            "groupKey": telling.group_key(notice),
             "truncatedAlerts": max(len(alerts) - MOST, 0),
             "status": "firing" if telling.firing(notice) else "resolved",
             "receiver": self.settings.name,

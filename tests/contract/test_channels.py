@@ -331,3 +331,11 @@ def test_pagerduty_gets_the_key_of_the_service_and_closes_what_it_opened() -> No
     assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
     assert opened["dedup_key"] == closed["dedup_key"]
     assert opened["links"][0]["href"] == "https://watch.example.org"
+
+
+def test_notices_of_no_group_are_incidents_of_their_own() -> None:
+    one, other = (replace(NOTICES["first"], group={}, thread=thread) for thread in ("outage", "undelivered"))
+
+    keys = [json.loads(built("pagerduty").render(notice).body)["dedup_key"] for notice in (one, other)]
+
+    assert keys[0] != keys[1]

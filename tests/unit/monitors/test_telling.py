@@ -58,12 +58,13 @@ def test_a_runbook_that_is_no_web_address_is_left_out(address: str) -> None:
 
 
 def test_labels_are_alertmanager_s_and_those_of_the_rule_come_on_top() -> None:
-    words = Words(labels={"team": "risk", "severity": "warning", "empty": ""})
+    words = Words(labels={"team": "risk", "severity": "mine", "empty": ""})
     notice = replace(a_notice(an_alert()), about={an_alert().fingerprint: words})
 
     assert telling.labels_of(notice, an_alert()) == {
         "alertname": "drift", "arm": "stable", "column": "age", "metric": "drift", "model": "churn",
-        "monitor": "drift", "severity": "warning", "slice": "all", "team": "risk", "version": "12",
+        "monitor": "drift", "rule": "drift", "severity": "warning", "slice": "all", "team": "risk",
+        "version": "12",
     }  # fmt: skip
 
 
