@@ -37,8 +37,8 @@ _EVEN_SHARE = 0.25  # of the budget: on all rows alike
 _STRATA_SHARE = 0.25  # of the budget: divided among arms and slice values
 _OVERSPENT_SHARE = 0.05  # of the budget: for as many rows again as there were, once it is used up
 _NEW_STRATUM = 1 / 8  # the part of a stratum that no plan knows yet
-_MOST_STRATA = 500
-_STEPS_KEPT = 64
+_MOST_STRATA = 200
+_STEPS_KEPT = 16
 _CENTRES = (np.arange(CERTAINTY_BINS) + 0.5) / CERTAINTY_BINS
 _OF_UNCERTAINTY = np.sqrt(_CENTRES * (1 - _CENTRES))  # by bin of g
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -69,6 +69,15 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
             rows=rows,
             strata={name: count * factor for name, count in self.strata.items()},
             certainty=[count * factor for count in self.certainty],
+        )
+
+    def covering(self, other: Mix) -> Mix:
+        """The same mix, with as many of every kind as the other has."""
+        names = dict.fromkeys((*self.strata, *other.strata))  # in the same order everywhere
+        return Mix(
+            rows=max(self.rows, other.rows),
+            strata={name: max(self.strata.get(name, 0.0), other.strata.get(name, 0.0)) for name in names},
+            certainty=[max(a, b) for a, b in zip(self.certainty, other.certainty, strict=True)],
         )
 
 
@@ -170,12 +179,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def _stepped(self, mix: Mix) -> Plan:
         """With new probabilities for these rows and those to come."""
         allowance = max(self.budget - self.spent, _OVERSPENT_SHARE * self.budget)
-        seen = self.seen + mix
+        known = self.seen + mix
         if self.forecast is not None and self.seen.rows < self.forecast.rows:
-            rest = self.forecast.scaled(max(self.forecast.rows - self.seen.rows, mix.rows))
-            until = self.forecast.rows
+            rows, until = self.forecast.rows - self.seen.rows, self.forecast.rows
+            known = known if self.steps else self.forecast + known  # once the day departs from it, not again
         else:
-            rest, until = seen.scaled(mix.rows + self._to_come(seen.rows)), 2 * seen.rows
+            rows, until = mix.rows + self._to_come(known.rows), 2 * known.rows
+        rest = known.scaled(rows).covering(mix)  # so that these rows alone cost no more than the allowance
         step = step_of(rest, allowance, until_rows=until, since=self.last_at)
         return msgspec.structs.replace(self, steps=[*self.steps[-_STEPS_KEPT:], step])
 

@@ -77,6 +77,15 @@ def test_a_day_that_brings_more_than_was_forecast_costs_at_most_twice_its_budget
     assert 90 <= after.spent <= 200
 
 
+def test_a_rare_group_that_becomes_all_of_the_traffic_does_not_cost_more() -> None:
+    before = a_day(None, 1_000, rare=240)
+
+    after = a_day(before, 1_000, day=1, rare=24_000)
+
+    assert before.spent <= 105
+    assert after.spent <= 200
+
+
 def test_of_a_quiet_model_every_row_is_looked_at() -> None:
     before = a_day(None, 10, budget=300)
 
