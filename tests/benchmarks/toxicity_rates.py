@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from inference.bundled import BUNDLED_TOXICITY
@@ -28,9 +29,9 @@ from tests.helpers.detoxify import bert_checkpoint
 from tests.helpers.engines import serving
 
 COUNT = 1024
-SECONDS = 4.0
+SECONDS = 2.0
 BATCHES = (16, 32, 64, 128)
-_BLOCK = 256
+_BLOCK = 1024  # as the monitor sends them
 _IN_FLIGHT = 128
 
 
@@ -49,6 +50,7 @@ def toxicity_tables() -> Iterator[Table]:
         place = Path(root)
         made = bert_checkpoint(place, hidden=128)
         folder = convert(read_checkpoint(made.saved()), made.tokenizer, place / "folder", name="bert")
+        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         by_hand = max(_measured(_by_hand(folder, texts, rows), len(texts)) for rows in BATCHES)
         bert = asyncio.run(_measure(place / "bert", folder, texts))
         bundled = asyncio.run(_measure(place / "bundled", BUNDLED_TOXICITY, texts))
@@ -110,19 +112,23 @@ async def _one_by_one(served: Served, texts: Sequence[str]) -> None:
 
 
 async def _rate(score: Callable[[], Awaitable[None]], texts: int) -> float:
+    """The best of a few rounds, as by hand the best of a few batch sizes."""
     await score()
-    clock = _Clock()
-    while clock.seconds < SECONDS:
-        await score()
-        clock.scored += texts
-    return clock.rate
+    rates = []
+    for _ in BATCHES:
+        clock = _Clock()
+        while clock.seconds < SECONDS:
+            await score()
+            clock.scored += texts
+        rates.append(clock.rate)
+    return max(rates)
 
 
 def _measured(score: Callable[[], None], texts: int) -> float:
     torch.set_num_threads(1)
     score()
     clock = _Clock()
-    while clock.seconds < SECONDS / 2:
+    while clock.seconds < SECONDS:
         score()
         clock.scored += texts
     return clock.rate
