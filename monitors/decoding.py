@@ -53,12 +53,6 @@ class Decoded:
             yield from events
 
 
-def passed_over(segments: Sequence[Segment]) -> Decoded:
-    """The same segments unread: for who has nothing to look for in them."""
-    last, n = segments[-1], sum(segment.n for segment in segments)
-    return Decoded(partition=last.partition, seq=last.seq, segments=len(segments), n=n)
-
-
 @contextmanager
 def collector_paused() -> Iterator[None]:
     """Hold Python's cycle collector while many records are alive.

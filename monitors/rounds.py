@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from monitors.errors import ScoringError
@@ -153,9 +153,20 @@ class ScoringRound:
             self._scoring.runner.enrol(partition, lease)
         if not held or (self.problem is not None and self._monotonic() < self._try_at):
             return False
+        behind = {
+            partition: lease
+            for partition, lease in held.items()
+            if self._scoring.runner.behind(partition, lease, heads[partition])
+        }
         try:
+            if not self._has_texts(behind):
+                return False
             self._open()
-            done = sum(self._count(partition, lease, heads[partition]) for partition, lease in held.items())
+            done = 0
+            for partition, lease in held.items():
+                self._scoring.texts.waiting = partial(self._keep, partition)
+                counter = self._scoring.runner if partition in behind else self._scoring.recounter
+                done += counter.take(partition, lease)
         except ScoringError as exc:
             if not self._stop.is_set():
                 self._note(str(exc))
@@ -163,37 +174,35 @@ class ScoringRound:
         self.problem = None
         return done > 0
 
-    def _notify(self) -> None:
-        lease = self._tenure.lease("judge")
-        if lease is not None:
-            self._stages.notifier.look(lease)
-
     def forget(self) -> None:
         """After a failure: read everything anew from SQL."""
         self._tenure.forget()
         self._scoring.runner.forget()
         self._scoring.recounter.forget()
 
-    def _open(self) -> None:
-        """Where there are texts to score: load the model, and write down which one it is."""
+    def _has_texts(self, behind: Mapping[int, Lease]) -> bool:
+        """Whether any model has texts. If none has, what lies ahead is passed over."""
         watchlist = self._stages.watchlist
-        if not watchlist.has_any(watchlist.scored):
-            watchlist.refresh()  # a model of texts may have come with what is about to be passed over
-            if not watchlist.has_any(watchlist.scored):
-                return
+        if watchlist.has_any(watchlist.scored):
+            return True
+        if not behind:
+            return False
+        watchlist.refresh()  # a model of texts may have come with what is about to be passed over
+        if watchlist.has_any(watchlist.scored):
+            return True
+        for partition, lease in behind.items():
+            self._scoring.runner.pass_over(partition, lease)
+        return False
+
+    def _open(self) -> None:
+        """Load the model, and write down which one it is."""
         scorer = self._scoring.texts.scorer.open()
         if not self._announced:
             with self._stages.database.write() as connection:
                 put_scorer(connection, scorer)
-            watchlist.refresh()
+            self._stages.watchlist.refresh()
             self._announced = True
         self._scoring.texts.stats.ready = True
-
-    def _count(self, partition: int, lease: Lease, head: int) -> int:
-        self._scoring.texts.waiting = partial(self._keep, partition)
-        if self._scoring.runner.behind(partition, lease, head):
-            return self._scoring.runner.take(partition, lease)
-        return self._scoring.recounter.take(partition, lease)
 
     def _keep(self, partition: int) -> None:
         """While scores are waited for: renew the lease, and leave when the process ends."""

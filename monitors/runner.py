@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitors.actions import ACTIONS, Actions
-from monitors.decoding import Decoded, collector_paused, decode, passed_over
+from monitors.decoding import Decoded, collector_paused, decode
 from monitors.joiner import JOINER, Joiner
 from monitors.observing import Counted, Observer
 from monitors.recount import Recounter
@@ -77,7 +77,7 @@ class Runner:
                     continue
                 with collector_paused():
                     names = [name for name, position in positions.items() if position == seq]
-                    self._count(self._decoded(segments), names, lease, positions)
+                    self._count(decode(segments), names, lease, positions)
                     taken += len(segments)
         except BaseException:
             self._positions.pop(partition, None)  # whatever committed, the next look reads it from SQL
@@ -98,6 +98,13 @@ class Runner:
             for name in self._monitors:
                 write.enrol(name, partition)
         self._positions_of(partition, lease)
+
+    def pass_over(self, partition: int, lease: Lease) -> None:
+        """Move on unread, where its monitors have nothing to look for."""
+        positions = self._positions_of(partition, lease)
+        with self._counting.transaction(lease) as write:
+            passed = {name: write.pass_over(name, partition, seq) for name, seq in positions.items()}
+        positions.update(passed)
 
     def forget(self) -> None:
         """After a failure: read the positions anew from SQL."""
@@ -125,11 +132,6 @@ class Runner:
                 break
             taken.append(segment)
         return taken
-
-    def _decoded(self, segments: Sequence[Segment]) -> Decoded:
-        """Read, unless nobody looks for anything in it."""
-        wanted = self._joiner is not None or self._watchlist.has_any(self._monitors)
-        return decode(segments) if wanted else passed_over(segments)
 
     def _count(self, decoded: Decoded, names: Sequence[str], lease: Lease, positions: dict[str, int]) -> None:
         if JOINER in names and self._joiner is not None:

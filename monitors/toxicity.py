@@ -6,9 +6,11 @@ texts: healthy up to `max_share`, and, where the reference was scored by the sam
 plus a tolerance (twice the standard error of that share, and ten rows of the reference). It is breached if
 the exact binomial chance of so many, at the highest healthy share, is below `false_alarm`.
 
-Without either, one text in twenty is the limit, and one in a hundred for severe ones: chosen so that a user
-notices before it is common, and not measured. Texts that were not scored count as that, never as harmless:
-`scored_share` says how many were.
+Without either, one text in twenty is the limit for the class `toxicity`, which covers the others, and one
+severe text in a hundred for every class: chosen so that a user notices before it is common. The other classes
+have no such limit on flagged texts: the bundled model flags 14 % of the paragraphs of a Shakespeare play as
+threats, and .1 % as toxic. Texts that were not scored count as that, never as harmless: `scored_share` says
+how many were.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ EXAMPLES_FROM = UNIT // 10
 """Lower scores are no examples of anything."""
 FLAGGED, SEVERE = 0.5, 0.8
 USUAL_SHARE, USUAL_SEVERE_SHARE = 0.05, 0.01
+UMBRELLA = "toxicity"
+"""The class that covers the others."""
 
 PerClass = float | Mapping[str, float] | None
 """One value for all classes, or by class for some of them."""
@@ -140,8 +144,9 @@ class Toxicity:
         edges = self._edges(name)
         now = current.counts.get(histogram_name, np.zeros(len(edges) + 1, dtype=np.int64))
         then = reference.counts.get(histogram_name) if reference is not None else None
+        usual_share = USUAL_SHARE if name == UMBRELLA else None
         for metric, threshold, hard, usual in (
-            ("toxic_share", self._flagged_from(name), _value(self.max_share, name), USUAL_SHARE),
+            ("toxic_share", self._flagged_from(name), _value(self.max_share, name), usual_share),
             (
                 "severe_share",
                 self._severe_from(name),
@@ -162,7 +167,7 @@ class Toxicity:
             n=n,
         )
 
-    def _share(self, metric: str, column: str, now: Counts, first: int, upper: float) -> Measurement:
+    def _share(self, metric: str, column: str, now: Counts, first: int, upper: float | None) -> Measurement:
         n, flagged = int(now.sum()), int(now[first:].sum())
         bounds = Bounds(upper=upper)
         if n < self.min_rows:
@@ -173,12 +178,14 @@ class Toxicity:
             value=flagged / n,
             interval=wilson(flagged, n),
             bounds=bounds,
-            significant=at_least(flagged, n, upper) < self.false_alarm,
+            significant=upper is not None and at_least(flagged, n, upper) < self.false_alarm,
             n=n,
         )
 
-    def _upper(self, first: int, then: Counts | None, hard: float | None, usual: float) -> float:
-        """The highest healthy share."""
+    def _upper(
+        self, first: int, then: Counts | None, hard: float | None, usual: float | None
+    ) -> float | None:
+        """The highest healthy share. None: nothing is known of it."""
         if then is None or not then.sum():
             return usual if hard is None else hard
         m = int(then.sum())

@@ -122,6 +122,17 @@ class CountingWrite:
         }
         dialects.insert_new(self.connection, cursor, [row], key=("monitor", "partition"))
 
+    def pass_over(self, monitor: str, partition: int, seq: int) -> int:
+        """Move a read position to the newest segment, counting all events behind it. Returns its number."""
+        ahead = sa.select(sa.func.max(segment.c.seq), sa.func.coalesce(sa.func.sum(segment.c.n), 0))
+        newest, n = self.connection.execute(
+            ahead.where(segment.c.partition == partition, segment.c.seq > seq)
+        ).one()
+        if newest is None:
+            return seq
+        self.move_cursor(monitor, partition, seq=newest, counted=int(n), quarantined=0)
+        return int(newest)
+
     def touch_windows(self, keys: Iterable[WindowKey]) -> None:
         """Ask for these windows to be judged, or judged again."""
         windows.touch_windows(self.connection, keys)

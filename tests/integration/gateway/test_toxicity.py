@@ -32,7 +32,7 @@ FORUM = {
     "outputs": {"classes": ["a", "b"], "multi_label": True},
     "window": {"pane": "1s", "length": "2s"},
 }
-MONITOR = {"poll_s": 0.05, "quiet_s": 0.5, "metrics_port": None, "monitors": {"toxicity": {"max_share": 0.3}}}
+MONITOR = {"poll_s": 0.05, "quiet_s": 0.5, "metrics_port": None}
 
 
 @pytest.fixture(scope="module")

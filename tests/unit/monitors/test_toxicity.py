@@ -77,6 +77,15 @@ def test_a_share_above_its_limit_is_breached_when_chance_does_not_explain_it() -
     assert measured(MONITOR, MONITOR.observe(flagged(0.10, 400)))["toxic_share comment.toxicity"].breached
 
 
+def test_without_a_reference_flags_are_limited_for_the_class_that_covers_the_others_alone() -> None:
+    found = measured(MONITOR, MONITOR.observe(frame_of([[0.6, 0.6]] * 200)))
+
+    assert found["toxic_share comment.toxicity"].breached
+    assert found["toxic_share comment.insult"].bounds.upper is None
+    assert not found["toxic_share comment.insult"].breached
+    assert found["severe_share comment.insult"].bounds.upper == 0.01
+
+
 def test_few_texts_say_nothing() -> None:
     found = measured(MONITOR, MONITOR.observe(flagged(1.0, 99)))["toxic_share comment.toxicity"]
 
