@@ -55,7 +55,7 @@ def standing(connection: Connection, now: datetime) -> Standing:
     alerts = alerts_to_tell(connection)
     return Standing(
         alerts=alerts,
-        silences=silences(connection, since=now) if alerts else [],
+        silences=silences(connection, since=now),
         acknowledged=frozenset(acknowledgements(connection)) if alerts else frozenset(),
         groups=remembered_of(connection, Kind.GROUP),
         recipients=remembered_of(connection, Kind.RECIPIENT),

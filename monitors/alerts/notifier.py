@@ -1,4 +1,4 @@
-"""Reads what stands, asks `notify` who is told what, and puts the messages into the outbox.
+"""Reads what stands, asks `notify` who is told what, and puts the messages (`postbox`) into the outbox.
 
 It runs under the lease of the judge, in whose thread it is, and all that comes of one look commits together:
 messages, what people know, and what is remembered of their groups. So after any crash nothing is told twice
@@ -10,53 +10,32 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitors.alerts.absence import absences
-from monitors.alerts.capping import Allowance, admit
-from monitors.alerts.channels import Channel, wants
-from monitors.alerts.groups import History, Notice, NoticeReason, Point
+from monitors.alerts.channels import Channel
+from monitors.alerts.groups import NoticeReason
 from monitors.alerts.notify import notify
 from monitors.alerts.policy import Policy
+from monitors.alerts.postbox import Post, Postbox
 from monitors.alerts.retiring import retired
-from monitors.alerts.situations import Episode, GroupState, Memory, Situation, Telling, group_name
+from monitors.alerts.situations import Episode, GroupState, Memory, Situation, Telling
 from monitors.alerts.suppression import Member
 from monitors.rulebook import NO_DATA
 from storage.accounts import lags
-from storage.alerts import (
-    OutboxMessage,
-    add_messages,
-    delete_rule_states,
-    open_alerts,
-    save_alerts,
-    withdraw_alerts,
-)
+from storage.alerts import add_messages, delete_rule_states, open_alerts, save_alerts, withdraw_alerts
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database
 from storage.leases import Lease
 from storage.matching import labels_of
-from storage.measurements import measured_of
-from storage.records import Alert, AlertStatus, Judgement
+from storage.records import Alert, AlertStatus
 from storage.telling import Kind, Standing, forget, mark_told, remember, standing
 
 log = logging.getLogger(__name__)
 
 SETTLED = timedelta(seconds=60)
 """After a start or an outage, no model is missed for so long: its events may still be on their way."""
-CHARTS = 3
-POINTS = 100
-
-
-@dataclass(slots=True, kw_only=True)
-class _Changes:
-    """What one look writes."""
-
-    alerts: Sequence[Alert]
-    telling: Telling
-    messages: list[OutboxMessage] = field(default_factory=list)
-    allowances: dict[str, Allowance] = field(default_factory=dict)
 
 
 class Notifier:
@@ -75,7 +54,7 @@ class Notifier:
         self._database = database
         self._counting = counting
         self._policy = policy
-        self._channels = channels
+        self._postbox = Postbox(database, channels, wait=policy.group_wait)
         self._no_data_after = no_data_after
         self._clock = clock
         self._looked_at: datetime | None = None
@@ -83,10 +62,12 @@ class Notifier:
         self._rules_known = False  # whether alerts of rules that are gone were looked for
         self.told: Counter[NoticeReason] = Counter()  # notices by reason, since this process began
         self.reasons: Mapping[str, NoticeReason] = {}  # of every group, at the last look
-        self.unrendered = 0  # messages that a channel could not make
-        self.expecting = (
-            False  # whether an alert stands or a message is held, so that time alone may tell more
-        )
+        self.expecting = False  # whether time alone may bring more to tell
+
+    @property
+    def unrendered(self) -> int:
+        """Messages that a channel could not make."""
+        return self._postbox.unrendered
 
     def look(self, lease: Lease) -> int:
         """Tell what is due. Returns how many notices that were."""
@@ -100,10 +81,9 @@ class Notifier:
         alerts = self._absences(found, now, settled=settled)
         groups = {name: GroupState.from_bytes(body) for name, body in found.groups.items()}
         telling = notify(self._situation(found, alerts), Memory(groups=groups), self._policy, now)
-        changes = _Changes(alerts=alerts, telling=telling)
-        self.expecting = bool(telling.memory.groups)
-        self._render(changes, found.recipients, now)
-        self._write(changes, groups, lease, now)
+        post = self._postbox.post(telling.notices, found.recipients, now)
+        self.expecting = bool(telling.memory.groups) or post.holding
+        self._write(alerts, telling, post, groups, lease)
         self._note(telling)
         return len(telling.notices)
 
@@ -163,84 +143,28 @@ class Notifier:
         rule = self._policy.rules.get(alert.rule)
         return labels_of(alert, rule.labels if rule else None)
 
-    def _render(self, changes: _Changes, allowances: Mapping[str, bytes], now: datetime) -> None:
-        notices = [replace(each, histories=self._histories(each)) for each in changes.telling.notices]
-        for channel in self._channels:
-            wanted = [notice for notice in notices if wants(channel, notice)]
-            if channel.per_hour is not None:
-                wanted = self._admitted(channel, wanted, allowances, changes, now)
-            for notice in wanted:
-                self._add(channel, notice, changes, now)
-
-    def _histories(self, notice: Notice) -> tuple[History, ...]:
-        """What was measured before the first of its alerts."""
-        with self._database.read() as connection:
-            found = {alert: measured_of(connection, alert, limit=POINTS) for alert in notice.alerts[:CHARTS]}
-        return tuple(_history(alert, judgements) for alert, judgements in found.items() if judgements)
-
-    def _admitted(
-        self,
-        channel: Channel,
-        wanted: Sequence[Notice],
-        allowances: Mapping[str, bytes],
-        changes: _Changes,
-        now: datetime,
-    ) -> list[Notice]:
-        name = f"{channel.name} {channel.recipient}"
-        before = Allowance.from_bytes(allowances[name]) if name in allowances else Allowance()
-        if not wanted and not before.held:
-            return []
-        admitted = admit(
-            before,
-            wanted,
-            recipient=name,
-            per_hour=channel.per_hour or 1,
-            wait=self._policy.group_wait,
-            now=now,
-        )
-        if admitted.allowance != before:
-            changes.allowances[name] = admitted.allowance
-        self.expecting |= bool(admitted.allowance.held)
-        return list(admitted.notices)
-
-    def _add(self, channel: Channel, notice: Notice, changes: _Changes, now: datetime) -> None:
-        try:
-            message = channel.render(notice)
-        except Exception:  # a plug-in may raise anything: the log says so, and the other channels tell
-            self.unrendered += 1
-            log.exception("notice not rendered", extra={"channel": channel.name, "id": notice.id})
-            return
-        changes.messages.append(
-            OutboxMessage(
-                message_id=message.id,
-                channel=message.channel,
-                recipient=message.recipient,
-                body=message.body,
-                made_at=now,
-                next_at=now,
-                reason=notice.reason.value,
-                subject=notice.subject,
-                group=group_name(notice.group) if notice.group else "",
-            )
-        )
-
     def _write(
-        self, changes: _Changes, before: Mapping[str, GroupState], lease: Lease, now: datetime
+        self,
+        alerts: Sequence[Alert],
+        telling: Telling,
+        post: Post,
+        before: Mapping[str, GroupState],
+        lease: Lease,
     ) -> None:
-        telling = changes.telling
         after = telling.memory.groups
         changed = {name: state.to_bytes() for name, state in after.items() if before.get(name) != state}
         gone = before.keys() - after.keys()
-        if not (changed or gone or changes.alerts or telling.told or changes.messages or changes.allowances):
+        if not (alerts or changed or gone or telling.told or post.messages or post.allowances):
             return
-        allowances = {name: each.to_bytes() for name, each in changes.allowances.items()}
+        now = self._clock()
+        allowances = {name: each.to_bytes() for name, each in post.allowances.items()}
         with self._counting.transaction(lease) as write:
-            save_alerts(write.connection, changes.alerts, stored_at=now)
+            save_alerts(write.connection, alerts, stored_at=now)
             mark_told(write.connection, telling.told)
             remember(write.connection, Kind.GROUP, changed, updated_at=now)
             forget(write.connection, Kind.GROUP, gone)
             remember(write.connection, Kind.RECIPIENT, allowances, updated_at=now)
-            add_messages(write.connection, changes.messages)
+            add_messages(write.connection, post.messages)
 
     def _note(self, telling: Telling) -> None:
         self.reasons = telling.reasons
@@ -248,16 +172,6 @@ class Notifier:
             self.told[notice.reason] += 1
             about = {"reason": notice.reason.value, "id": notice.id, "alerts": len(notice.alerts)}
             log.info("notice", extra=about)
-
-
-def _history(alert: Alert, judgements: Sequence[Judgement]) -> History:
-    points = []
-    for judgement in judgements:
-        low, high = judgement.measurement.interval or (None, None)
-        value = judgement.measurement.value
-        points.append(Point(at=judgement.window.end, value=value, low=low, high=high))
-    bounds = judgements[-1].measurement.bounds
-    return History(fingerprint=alert.fingerprint, points=tuple(points), bounds=bounds)
 
 
 def _key(alert: Alert) -> Episode:

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from monitors.alerts.channels import Message
+from monitors.alerts.groups import Notice
+from monitors.alerts.postbox import Postbox
 from monitors.settings import AlertSettings, EmailSettings, Security
 from storage import tables
 from storage.alerts import save_alerts
@@ -27,6 +30,8 @@ from storage.records import (
     Window,
 )
 from storage.silences import Silence, acknowledge, add_silence
+from tests.helpers.alerts import a_notice
+from tests.helpers.board import Board
 from tests.helpers.station import NOON, CrashError, Station, a_station, an_event
 
 EMAIL = EmailSettings(
@@ -254,3 +259,27 @@ def test_alerts_of_a_rule_that_was_switched_off_are_over(database_url: str) -> N
         assert told[1:] == [("changed", "[FIRING:1] shop 1: drift in age, plan")]
         (over,) = [row for row in station.rows(tables.alert) if row.status == "resolved"]
         assert (over.column, over.told) == ("plan", "resolved")
+
+
+def test_a_channel_that_cannot_make_a_message_holds_up_no_other(
+    station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Board):
+        def render(self, notice: Notice) -> Message:
+            raise ZeroDivisionError
+
+    postbox = Postbox(station.database, [Broken(), Board()], wait=timedelta(0))
+
+    post = postbox.post([a_notice()], {}, NOON)
+
+    assert [message.channel for message in post.messages] == ["board"]
+    assert postbox.unrendered == 1
+    assert "notice not rendered" in caplog.text
+
+
+def test_a_channel_hears_of_what_is_heavy_enough_for_it(station: Station) -> None:
+    postbox = Postbox(station.database, [Board(min_severity=Severity.CRITICAL)], wait=timedelta(0))
+
+    post = postbox.post([a_notice()], {}, NOON)
+
+    assert post.messages == []
