@@ -32,7 +32,7 @@ from tests.helpers.receiver import Answer, receiver
 SECRET = "dont-tell"  # noqa: S105  # it is looked for wherever it must not be
 EVIL = (
     "<img src=x onerror=alert(1)>\r\nBcc: x@evil.org\r\n\r\n<script>alert(2)</script> "
-    "\u202egnp.exe & <!channel> *b*"
+    "\u202egnp.exe & <!channel> *b* é 漢字"
 )
 
 
@@ -86,6 +86,8 @@ def http_section(port: int) -> dict[str, Any]:
 def check_mail(body: bytes) -> None:
     mail = message_from_bytes(body, policy=default)
     assert not mail.defects
+    assert body.isascii(), "not every server takes 8 bits"
+    assert max(map(len, body.splitlines())) <= 998, "RFC 5322"
     assert mail["Bcc"] is None
     assert [len(mail.get_all(name, [])) for name in ("Subject", "From", "To", "Message-ID", "Date")] == [
         1
