@@ -46,7 +46,7 @@ Events = Sequence[tuple[EventId, InferenceEvent]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Lot:
     """Candidates of one segment and day, and the events that they are rows of."""
 
     key: ModelKey
@@ -73,11 +73,11 @@ class Chooser:
         self._settings = settings
         self._clock = clock
 
-    def candidates(self, decoded: Decoded) -> list[Batch]:
+    def candidates(self, decoded: Decoded) -> list[Lot]:
         """Rows that may be chosen, in the order of their segments. Harmless to repeat."""
-        batches: list[Batch] = []
+        lots: list[Lot] = []
         for key, events in sorted(decoded.events.items()):
-            watched = self._watchlist.find(key)
+            watched = self._watchlist.known(key)
             if watched is None or self._settings.budget_of(key[0]) == 0:
                 continue
             monitor = watched.monitors.get("sampling")
@@ -86,18 +86,18 @@ class Chooser:
             answered = [each for each in events if each[1].outcome is Outcome.OK and each[1].rows]
             # an event that no monitor can read is in quarantine, and cannot be chosen
             for rows in digest(answered, partial(_Rows, watched, monitor)).results:
-                batches += rows.batches()
-        return batches
+                lots += rows.lots()
+        return lots
 
-    def choose(self, batches: Sequence[Batch], write: CountingWrite) -> list[Choice]:
+    def choose(self, lots: Sequence[Lot], write: CountingWrite) -> list[Choice]:
         """Choose among these rows, and store the choices and how the plans go on."""
         plans: dict[tuple[ModelKey, datetime], Plan] = {}
         choices: list[Choice] = []
-        for batch in batches:
-            place = batch.key, batch.day
-            plan = plans[place] if place in plans else self._plan(batch, plans, write)
-            plans[place], pi = plan.choose(batch.candidates)
-            choices += [_choice(batch, row, float(pi[row])) for row in np.flatnonzero(~np.isnan(pi)).tolist()]
+        for lot in lots:
+            place = lot.key, lot.day
+            plan = plans[place] if place in plans else self._plan(lot, plans, write)
+            plans[place], pi = plan.choose(lot.candidates)
+            choices += [_choice(lot, row, float(pi[row])) for row in np.flatnonzero(~np.isnan(pi)).tolist()]
         now = self._clock()
         for ((model, version), day), plan in plans.items():
             save_plan(
@@ -106,17 +106,15 @@ class Chooser:
         add_samples(write.connection, [each.sample for each in choices], stored_at=now)
         return choices
 
-    def _plan(
-        self, batch: Batch, plans: Mapping[tuple[ModelKey, datetime], Plan], write: CountingWrite
-    ) -> Plan:
+    def _plan(self, lot: Lot, plans: Mapping[tuple[ModelKey, datetime], Plan], write: CountingWrite) -> Plan:
         """The plan of a day as it stands, or its first, by what the days before brought."""
-        body = newest_plan(write.connection, *batch.key, until=batch.day)
-        known = [plan for (key, day), plan in plans.items() if key == batch.key and day < batch.day]
+        body = newest_plan(write.connection, *lot.key, until=lot.day)
+        known = [plan for (key, day), plan in plans.items() if key == lot.key and day < lot.day]
         known += [] if body is None else [decoded_plan(body)]
         newest = max(known, key=lambda plan: plan.day, default=None)
-        if newest is not None and newest.day == batch.day:
+        if newest is not None and newest.day == lot.day:
             return newest
-        return first_plan(batch.day, self._settings.budget_of(batch.key[0]), newest, batch.candidates)
+        return first_plan(lot.day, self._settings.budget_of(lot.key[0]), newest, lot.candidates)
 
 
 class _Rows:
@@ -140,7 +138,7 @@ class _Rows:
             groups = frame.groups(name)
             self._strata.append(strata_of(name, groups.names, groups.codes))
 
-    def batches(self) -> list[Batch]:
+    def lots(self) -> list[Lot]:
         """By segment, and in it by day."""
         n = len(self._events)
         days = np.fromiter((event.at.toordinal() for _, event in self._events), dtype=np.int64, count=n)
@@ -151,10 +149,10 @@ class _Rows:
         for run in np.split(np.arange(n), np.flatnonzero(moved) + 1):
             id_, event = self._events[run[0]]
             runs.setdefault((id_.producer, id_.segment, event.at.toordinal()), []).append(run)
-        found = [self._batch(day, np.concatenate(members)) for (_, _, day), members in runs.items()]
-        return [batch for batch in found if len(batch.event_of_row)]
+        found = [self._lot(day, np.concatenate(members)) for (_, _, day), members in runs.items()]
+        return [lot for lot in found if len(lot.event_of_row)]
 
-    def _batch(self, day: int, members: NDArray[np.intp]) -> Batch:
+    def _lot(self, day: int, members: NDArray[np.intp]) -> Lot:
         events = [self._events[place] for place in members.tolist()]
         starts, counts = self._starts[members], np.diff(self._starts)[members]
         event_of_row = np.repeat(np.arange(len(members)), counts)
@@ -165,7 +163,7 @@ class _Rows:
         times = [event.at for _, event in events]
         producer, segment = events[0][0].producer, events[0][0].segment
         offsets = np.array([id_.offset for id_, _ in events])[event_of_row]
-        return Batch(
+        return Lot(
             key=self._key,
             day=datetime.fromordinal(day).replace(tzinfo=UTC),
             candidates=Candidates(
@@ -203,20 +201,20 @@ def _joined(parts: Sequence[Sequence[Any] | None], rows: Sequence[int]) -> list[
     return list(chain.from_iterable(lists))
 
 
-def _choice(batch: Batch, row: int, pi: float) -> Choice:
-    id_, event = batch.events[batch.event_of_row[row]]
-    model, version = batch.key
+def _choice(lot: Lot, row: int, pi: float) -> Choice:
+    id_, event = lot.events[lot.event_of_row[row]]
+    model, version = lot.key
     return Choice(
         sample=Sample(
             event=id_,
-            row=int(batch.row_in_event[row]),
+            row=int(lot.row_in_event[row]),
             model=model,
             version=version,
             arm=event.arm,
             tenant=event.key,
             at=event.at,
             pi=pi,
-            certainty=float(batch.candidates.certainty[row]),
+            certainty=float(lot.candidates.certainty[row]),
         ),
         event=event,
     )

@@ -19,7 +19,7 @@ from enum import StrEnum
 import msgspec
 
 from inference.manifest import Task
-from monitors.choosing import Batch, Chooser
+from monitors.choosing import Chooser, Lot
 from monitors.decoding import Decoded
 from monitors.labels import label_of
 from monitors.predictions import Predictions
@@ -96,7 +96,7 @@ class Joiner:
         """Choose what to label in some segments, and join the labels in them, or that waited for them."""
         for key in decoded.events:
             self._watchlist.find(key)  # a model that is new is registered before the transaction begins
-        batches = self._chooser.candidates(decoded)
+        lots = self._chooser.candidates(decoded)
         with self._counting.transaction(lease) as write:
             own_ids = [(event.key, event.app_id, id_) for id_, event in decoded.all_events() if event.app_id]
             remember_app_ids(write.connection, own_ids, stored_at=self._clock())
@@ -112,9 +112,9 @@ class Joiner:
                 for place, label in decoded.labels
             ]
             waiting = waiting_count(write.connection)
-            if came or waiting or batches:
+            if came or waiting or lots:
                 lock_for_labels(write.connection)
-            changes = self._chosen(batches, write)
+            changes = self._chosen(lots, write)
             if came or waiting:
                 waited = self._waited_for(decoded, waiting, write)
                 changes += self._join([*waited, *came], {each.place for each in waited}, decoded, write)
@@ -135,9 +135,9 @@ class Joiner:
         self._tried = waiting[-1].place if waiting else None
         return len(waiting)
 
-    def _chosen(self, batches: Sequence[Batch], write: CountingWrite) -> list[LabelChange]:
+    def _chosen(self, lots: Sequence[Lot], write: CountingWrite) -> list[LabelChange]:
         """Choose among rows that were not seen before. A label that was quicker is in the change already."""
-        choices = self._chooser.choose(batches, write)
+        choices = self._chooser.choose(lots, write)
         held = labels_of(write.connection, {each.sample.event for each in choices})
         changes: list[LabelChange] = []
         for each in choices:

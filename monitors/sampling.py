@@ -135,8 +135,7 @@ class Candidates:
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A day of a model version: what it may cost, what came, and the probabilities in force. One step at
-    least."""
+    """A day of a model version: what it may cost, what came, and its steps, of which the last is in force."""
 
     day: datetime
     budget: float
