@@ -33,7 +33,7 @@ CLIPPED_BYTES = 100_000
 # Ids stay on the line of their header, for some readers lose folded ones; not every server takes 8 bits.
 _POLICY = SMTP.clone(max_line_length=250, cte_type="7bit")
 _LOGIN = frozenset({530, 534, 535, 538})  # answers that speak of the login
-_SHOWN = (40, 20, 10, 5)  # alerts of each kind in the HTML: as many as fit
+_SHOWN = (40, 20, 10, 5, 2)  # alerts of each kind in the HTML: as many as fit
 _LISTED = 200  # and in the text
 
 

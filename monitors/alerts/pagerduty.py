@@ -107,6 +107,7 @@ def _payload(notice: Notice) -> dict[str, object]:
 def _details(notice: Notice) -> dict[str, object]:
     details: dict[str, object] = {
         "changed": telling.changes(notice),
+        "what_to_do": telling.advice(notice),
         "new": _told(notice.fired),
         "still_firing": _told(notice.standing),
         "over": _told(notice.resolved),

@@ -20,7 +20,7 @@ from storage.records import Alert, Severity
 
 BLOCKS, HEADER, SECTION, TEXT = 50, 150, 3000, 4000
 """What Slack takes: blocks in a message, characters in a header, in a section and beside the blocks."""
-_SHOWN = 12  # alerts of each kind
+_SHOWN = 11  # alerts of each kind
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 Block = dict[str, object]
@@ -79,6 +79,7 @@ class SlackChannel:
         yield _section(telling.headline(notice))
         if notice.replay:
             yield _section(telling.REPLAY)
+        yield from map(_section, telling.advice(notice))
         links = [(address, "Runbook") for address in telling.runbooks(notice)[:3]]
         if self.dashboard_url is not None:
             links.insert(0, (self.dashboard_url, "Open the dashboard"))

@@ -20,6 +20,7 @@ from storage.records import ALL, Alert, Arm, Severity
 
 REPLAY = "This comes from a replay of past traffic, judged as it would have been then."
 SILENCE = "4h"
+MOST_ADVICE = 5
 _SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _BY_WEIGHT = tuple(Severity)  # from the least
 
@@ -108,6 +109,12 @@ def text_of(notice: Notice, alert: Alert) -> str:
     """What the rule has to say beside the measurement; often nothing."""
     words = notice.about.get(alert.fingerprint)
     return plain(words.text, 1000) if words is not None else ""
+
+
+def advice(notice: Notice) -> list[str]:
+    """What the rules have to say, each once: `drift: look at when it began`."""
+    told = ((plain(alert.rule, 60), text_of(notice, alert)) for alert in notice.alerts)
+    return list(dict.fromkeys(f"{rule}: {text}" for rule, text in told if text))[:MOST_ADVICE]
 
 
 def runbook_of(notice: Notice, alert: Alert) -> str | None:

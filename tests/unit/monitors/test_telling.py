@@ -49,6 +49,15 @@ def test_a_digest_says_how_many_were_held_back() -> None:
     assert telling.headline(notice) == "inferwatch: 2 messages were held back."
 
 
+def test_what_a_rule_advises_is_said_once() -> None:
+    alerts = [an_alert("age"), an_alert("plan"), an_alert("slow", rule="latency")]
+    about = {each.fingerprint: Words(text=f"look at {each.rule}") for each in alerts}
+
+    said = telling.advice(replace(a_notice(*alerts), about=about))
+
+    assert said == ["drift: look at drift", "latency: look at latency"]
+
+
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "//evil.org", "https://a b"])
 def test_a_runbook_that_is_no_web_address_is_left_out(address: str) -> None:
     notice = a_notice(an_alert())
