@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from gateway.samples import next_samples
 from monitors.settings import MonitorSettings, SamplingSettings
 from storage import tables
+from storage.leases import Lease
 from storage.records import Arm, EventId, InferenceEvent, LabelChange, LabelEvent, Measurement, Record
 from storage.retention import delete_old
 from storage.settings import RetentionSettings
@@ -202,6 +204,49 @@ def test_a_label_counts_as_the_answer_whenever_it_comes(station: Station, place:
     answered = sum(int(cells[:, 1:].sum()) for name, cells in total.counts.items() if "chosen" in name)
     assert answered == len(rows)
     assert total["unasked"].sum() == len(labels) - len(rows)
+
+
+def test_two_workers_at_once_choose_each_row_once_and_count_each_answer(postgres_url: str) -> None:
+    events = traffic(600, seed=8)
+    with (
+        a_station(
+            postgres_url, partitions=2, settings=SETTINGS.model_copy(update={"segments_at_once": 2})
+        ) as one,
+        a_station(postgres_url, partitions=2, settings=SETTINGS, owner="two") as other,
+    ):
+        for worker in (one, other):
+            worker.register(reference=a_reference())
+        for at in range(0, 600, 20):
+            ids = one.store(part := events[at : at + 20])
+            one.store(
+                [
+                    a_label(id_, truth(event, row), row=row)
+                    for id_, event in zip(ids, part, strict=True)
+                    for row in range(event.rows if event.outputs else 0)
+                ]
+            )
+        workers = ((one, 0, one.lease("partition-0")), (other, 1, other.lease("partition-1")))
+
+        def work(worker: Station, partition: int, lease: Lease) -> int:
+            return sum(iter(lambda: worker.stages.runner.take(partition, lease), 0))
+
+        with ThreadPoolExecutor(2) as pool:
+            while sum(pool.map(lambda each: work(*each), workers)):
+                pass
+
+        made = Counter((change.event, change.row) for change in changes(one) if change.chosen)
+        total = Summary()
+        for (slice_, _), summary in sampled(one).items():
+            total = total + summary if slice_ == "all" else total
+        cells = [cells for name, cells in total.counts.items() if "chosen" in name]
+        assert set(made) == chosen(one)
+        assert set(made.values()) == {1}
+        assert (
+            sum(int(each.sum()) for each in cells)
+            == sum(int(each[:, 1:].sum()) for each in cells)
+            == len(made)
+        )
+        assert all(row.labelled_at for row in one.rows(tables.sample))
 
 
 def test_a_crash_at_any_step_of_the_choice_changes_nothing(tmp_path: Path) -> None:
