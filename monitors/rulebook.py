@@ -17,21 +17,30 @@ DATABASE = "database"
 NO_EVENTS = "no_events"
 """The metric of the rule `no_data`: it is not measured over windows, but seen by the wall clock."""
 
-_QUALITY = ("missing_share", "wrong_type_share", "not_finite_share", "out_of_range_share", "unseen_share")
-_CLASSES = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier", "log_loss")
+_CRITERIA = ("demographic_parity", "equal_opportunity", "equalized_odds", "predictive_parity", "accuracy")
 
 METRICS: Mapping[str, tuple[str, ...]] = {
-    "traffic": (
-        "requests", "rows", "error_share", "rejected_share", "latency_p50_s", "latency_p99_s", NO_EVENTS,
+    "traffic": ("error_share", "rejected_share", "latency_p99_s", NO_EVENTS),
+    "drift": ("drift",),
+    "quality": (
+        "missing_share", "wrong_type_share", "not_finite_share", "out_of_range_share", "unseen_share",
+        "empty_share",
     ),
-    "drift": ("drift", "psi", "js", "ks", "wasserstein", "chi2"),
-    "quality": (*_QUALITY, "empty_share"),
-    "accuracy": (*_CLASSES, "mae", "rmse", "label_coverage", "label_conflict_share"),
+    "accuracy": (
+        "accuracy", "precision", "recall", "f1", "roc_auc", "brier", "mae", "rmse", "label_conflict_share",
+    ),
+    "sampling": ("sampled_accuracy", "sampled_mae"),
+    "toxicity": ("toxic_share", "severe_share", "mean_score", "scored_share", "truncated_share"),
+    "bias": (
+        *(f"{criterion}_{gap}" for criterion in _CRITERIA for gap in ("difference", "ratio")),
+        "disparate_impact",
+    ),
     DATABASE: ("away",),
 }  # fmt: skip
-"""What a rule may name. A monitor that is missing here may measure anything.
+"""What is judged, so that a rule may name it; other numbers are shown, and have no bounds. A monitor that is
+missing here may judge anything.
 
-Names, so that settings are read without statistics; a test holds them to what the monitors yield.
+Names, so that settings are read without statistics; the contract tests hold them to what the monitors say.
 """
 
 
@@ -98,7 +107,7 @@ DEFAULT_RULES = (
     ),
     Rule(
         name="toxicity", monitor="toxicity",
-        text="More texts are toxic than is healthy. The dashboard shows where the worst of them are.",
+        text="More texts are toxic than is healthy. `GET /api/examples` lists where the worst of them are.",
     ),
     Rule(
         name="bias", monitor="bias",
@@ -176,7 +185,7 @@ def _check(rule: Rule) -> None:
     known = METRICS.get(rule.monitor)
     if rule.metric is not None and known is not None and rule.metric not in known:
         raise RuleError(
-            f"monitor '{rule.monitor}' has no metric '{rule.metric}'; {_advice(rule.metric, known)}"
+            f"monitor '{rule.monitor}' judges no metric '{rule.metric}'; {_advice(rule.metric, known)}"
         )
     if rule.breached > rule.of:
         raise RuleError(

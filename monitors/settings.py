@@ -169,11 +169,14 @@ class AlertSettings(Section):
         default=timedelta(minutes=5), description="between two notices of a group, at least"
     )
     repeat_interval: Span = Field(
-        default=timedelta(hours=4), description="what still fires is told again after so long"
+        default=timedelta(hours=4),
+        ge=timedelta(minutes=1),
+        description="what still fires is told again after so long",
     )
     send_resolved: bool = Field(default=True, description="whether to tell that an alert is over")
     no_data_after: Span | None = Field(
         default=timedelta(hours=1),
+        ge=timedelta(seconds=1),
         description="a model version that had traffic and has none for so long is an alert; null: never",
     )
     database_away_after: Span | None = Field(

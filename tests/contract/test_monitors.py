@@ -15,7 +15,8 @@ from monitors import build, kinds
 from monitors.base import ModelContext, Monitor
 from monitors.frames import frames_of, frames_of_changes
 from monitors.reference import reference_of
-from storage.records import LabelChange, Measurement
+from monitors.rulebook import METRICS
+from storage.records import Bounds, LabelChange, Measurement
 from storage.summary import Summary
 from tests.helpers.monitoring import (
     MODELS,
@@ -179,6 +180,18 @@ def test_the_reference_beside_itself_is_healthy(
     breached = [measurement for measurement in said(monitor, context, kind, itself) if measurement.breached]
 
     assert not breached
+
+
+@every_monitor
+def test_a_rule_may_name_whatever_is_judged(
+    monitor: Monitor, context: ModelContext, request: pytest.FixtureRequest
+) -> None:
+    kind = request.node.callspec.id.split(",")[0]
+    itself = monitor.observe(tame_frame(context.manifest))
+
+    judged = {each.metric for each in said(monitor, context, kind, itself) if each.bounds != Bounds()}
+
+    assert judged <= set(METRICS.get(kind, judged))
 
 
 @every_monitor_of_labels

@@ -11,7 +11,6 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
-from monitors.rulebook import METRICS
 from monitors.settings import AlertSettings, EmailSettings, Security
 from storage import tables
 from tests.helpers.station import NOON, Station, a_reference, a_station, traffic
@@ -61,15 +60,6 @@ def test_what_was_told_is_what_would_have_been(station: Station, folder: Path) -
     notices = [tuple(line.split("  ")[1:]) for line in output.splitlines() if line.startswith("2026-")]
     assert notices == told
     assert f"{len(firing)} alerts would have fired, and 2 notices gone out. Nothing was sent." in output
-
-
-def test_the_metrics_that_a_rule_may_name_are_those_that_are_measured(station: Station) -> None:
-    measured = {(row.monitor, row.metric) for row in station.rows(tables.measurement)}
-
-    assert {monitor for monitor, _ in measured} >= {"traffic", "drift", "quality", "accuracy"}
-    assert {
-        (monitor, metric) for monitor, metric in measured if metric not in METRICS.get(monitor, (metric,))
-    } == set()
 
 
 def test_other_rules_tell_something_else(station: Station, folder: Path) -> None:

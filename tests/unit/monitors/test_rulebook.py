@@ -52,8 +52,12 @@ def test_another_name_adds_a_rule() -> None:
         ({"name": "drfit"}, "rule 'drfit' names no monitor; give it one, or did you mean the rule 'drift'?"),
         ({"name": "x", "monitor": "drfit"}, "there is no monitor 'drfit'; did you mean 'drift'?"),
         (
-            {"name": "x", "monitor": "drift", "metric": "pis"},
-            "monitor 'drift' has no metric 'pis'; did you mean 'psi'?",
+            {"name": "x", "monitor": "quality", "metric": "missing"},
+            "monitor 'quality' judges no metric 'missing'; did you mean 'missing_share'?",
+        ),
+        (
+            {"name": "x", "monitor": "drift", "metric": "psi"},  # shown, but without bounds
+            "monitor 'drift' judges no metric 'psi'; there are drift",
         ),
         ({"name": "drift", "of": 1}, "2 breached of 1 windows can never be; raise `of` to 2"),
         ({"name": "drft", "off": True}, "there is no rule 'drft' to switch off; did you mean 'drift'?"),
@@ -124,6 +128,12 @@ def test_what_is_no_matcher_is_refused(text: str) -> None:
 def test_a_mute_time_that_cannot_be_is_refused(mute: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         AlertSettings.model_validate({"mute": [mute]})
+
+
+@pytest.mark.parametrize("setting", ["repeat_interval", "no_data_after"])
+def test_a_time_that_would_tell_without_end_is_refused(setting: str) -> None:
+    with pytest.raises(ValidationError, match="greater than or equal"):
+        AlertSettings.model_validate({setting: "0s"})
 
 
 def test_a_time_of_day_without_quotes_is_read_as_it_was_meant() -> None:
