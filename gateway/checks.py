@@ -108,13 +108,21 @@ def _models(settings: Settings) -> str:
 
 def _toxicity(settings: Settings) -> str:
     """Which model scores texts, as the monitor process would find it."""
-    from monitors.scorer import scoring_model, words_of  # noqa: PLC0415  the engine: only where it is asked for
+    from monitors.scorer import classes_of, scoring_model, words_of  # noqa: PLC0415  only where it is asked for
 
     repository = Repository(settings.engine.repository)
     found = scoring_model(settings.monitor.scoring, repository)
     found.repository.verify(found.manifest)
     if "toxicity" in settings.monitor.off:
         return "texts are not scored: it is switched off (monitor.off)"
+    options = settings.monitor.monitors.get("toxicity", {}).values()
+    named = {name for option in options if isinstance(option, dict) for name in option}
+    classes = classes_of(found.manifest)
+    if unknown := sorted(named - set(classes)):
+        raise _WrongError(
+            f"monitor.monitors.toxicity: {found.manifest.name} has no class '{unknown[0]}'; it has "
+            f"{', '.join(classes)}"
+        )
     return f"texts are scored by {words_of(found)}"
 
 

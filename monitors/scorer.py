@@ -276,17 +276,21 @@ def scoring_model(settings: ScoringSettings, repository: Repository | None) -> S
 def scorer_of(model: ScoringModel, clock: Clock) -> Scorer:
     """What is written down of a model that scores."""
     manifest = model.manifest
-    positive = (manifest.positive,) if manifest.positive is not None else manifest.outputs.classes
     return Scorer(
         name=TOXICITY,
         model=manifest.name,
         version=manifest.version,
         sha256=hashlib.sha256(json.dumps(manifest.files, sort_keys=True).encode()).hexdigest(),
-        classes=positive,
+        classes=classes_of(manifest),
         bundled=model.bundled,
         words=words_of(model),
         loaded_at=clock(),
     )
+
+
+def classes_of(manifest: Manifest) -> tuple[str, ...]:
+    """What a model gives scores for, in their order: of two exclusive classes the positive one."""
+    return (manifest.positive,) if manifest.positive is not None else manifest.outputs.classes
 
 
 def words_of(model: ScoringModel) -> str:

@@ -139,6 +139,20 @@ def test_check_finds_a_model_that_is_not_there(told: Serving) -> None:
     assert "there is no model 'detoxify'" in found.words
 
 
+def test_check_finds_a_class_that_the_model_does_not_have(told: Serving) -> None:
+    options = {"toxicity": {"threshold": {"insutl": 0.3}}}
+    monitor = told.settings.monitor.model_copy(update={"monitors": options})
+
+    (found,) = [
+        finding
+        for finding in findings(told.settings.model_copy(update={"monitor": monitor}))
+        if finding.what == "toxicity"
+    ]
+
+    assert not found.well
+    assert "no class 'insutl'; it has toxicity, obscene, threat, insult" in found.words
+
+
 def test_a_reference_is_scored_by_the_same_model(told: Serving, tmp_path: Path) -> None:
     file = tmp_path / "reference.csv"
     rows = [f"{text} {n}" for n in range(3) for text in (*HARMLESS, *RUDE)]
