@@ -33,7 +33,7 @@ class ModelContext:
 class Monitor(Protocol):
     """Counts what it sees (`observe`), and says what the counts mean (`assess`).
 
-    Neither has a memory or a clock.
+    Neither has a memory or a clock. One that needs longer windows than the model's also has a `least_window`.
     """
 
     uses_labels: ClassVar[bool]

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitors.base import ModelContext
 from monitors.errors import MonitorError
 from monitors.housekeeping import judged_for_good
+from monitors.sampled import Sampled
 from monitors.settings import MonitorSettings
 from monitors.watched import Watched, check_monitors
 from monitors.windows import due_before
@@ -26,6 +28,17 @@ def test_windows_follow_each_other_on_the_utc_grid(minute: int, start: int) -> N
 
     assert window.start == NOON + start * MINUTE
     assert window.end - window.start == 10 * MINUTE
+
+
+def test_a_monitor_that_needs_a_day_has_windows_of_a_day() -> None:
+    monitors = {"sampling": Sampled(model=ModelContext(manifest=MANIFEST))}
+    watched = Watched(manifest=MANIFEST, reference=None, monitors=monitors)
+
+    of_sampling, of_traffic = (watched.window_of(NOON, name) for name in ("sampling", "traffic"))
+
+    assert of_sampling.start == NOON - timedelta(hours=12)
+    assert of_sampling.end - of_sampling.start == timedelta(days=1)
+    assert of_traffic == watched.window_of(NOON)
 
 
 def test_the_lateness_is_a_pane_unless_the_operator_says_otherwise() -> None:
