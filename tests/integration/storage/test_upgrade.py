@@ -13,7 +13,6 @@ from storage.database import open_writer
 from storage.settings import DatabaseSettings
 from storage.telling import alerts_to_tell
 
-
 _TEXTS = ("rule", "model", "version", "slice", "monitor", "metric", "column", "summary")
 _TIMES = ("starts_at", "updated_at", "stored_at")
 
