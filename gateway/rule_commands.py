@@ -84,6 +84,7 @@ def _judgements(
 
 def _rule(rule: Rule) -> str:
     from monitors.rule_settings import duration_text
+    from monitors.rulebook import DATABASE, NO_DATA
 
     what = " ".join(
         f"{name}={value}"
@@ -93,7 +94,7 @@ def _rule(rule: Rule) -> str:
         )
         if value is not None
     )  # fmt: skip
-    when = f"{rule.breached} of {rule.of} windows"
+    when = "by the clock" if rule.name in {NO_DATA, DATABASE} else f"{rule.breached} of {rule.of} windows"
     if rule.wait:
         when += f", for {duration_text(rule.wait)}"
     if rule.keep_firing_for:

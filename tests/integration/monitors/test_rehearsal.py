@@ -92,4 +92,5 @@ def test_the_list_shows_the_rules_as_the_settings_change_them(folder: Path) -> N
     lines = rules(folder, "list", rules=[{"name": "drift", "for": "1h", "severity": "critical"}, mine]).stdout
 
     assert "drift\tcritical\tdrift\tall metrics\t2 of 3 windows, for 1h" in lines
+    assert "no_data\twarning\ttraffic\tmetric=no_events\tby the clock" in lines
     assert "prices\twarning\tdrift\tcolumn=price\t1 of 1 windows\tteam=sales" in lines
