@@ -1,8 +1,8 @@
 """The monitor process: ships the journal to SQL, runs the monitors, judges, sends.
 
-Three threads, each with a loop that goes on whatever happens to one step: ship, count (and judge), send. With
-the database away for a while nothing is lost: the journal keeps what was not shipped, and every loop tries
-again.
+Four threads, each with a loop that goes on whatever happens to one step: ship, count (and judge), score
+texts, send. With the database away for a while nothing is lost: the journal keeps what was not shipped, and
+every loop tries again.
 """
 
 from __future__ import annotations

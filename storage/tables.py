@@ -416,7 +416,7 @@ scorer = sa.Table(
     _text("name", primary_key=True),  # what it scores: "toxicity"
     _text("model"),
     _text("version"),
-    _text("sha256"),  # of its weights
+    _text("sha256"),  # over those of its files
     _text("classes"),  # JSON
     _yes_no("bundled"),  # the small model that comes with inferwatch
     _text("words"),  # what a person should know of it

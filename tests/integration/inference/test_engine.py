@@ -22,8 +22,9 @@ from inference.errors import (
     UnknownModelError,
 )
 from inference.repository import Repository
+from inference.settings import EngineSettings
 from inference.signature import Columns
-from tests.helpers.engines import serving
+from tests.helpers.engines import AT, serving
 from tests.helpers.models import CODE, WORDS, bert_folder, echo_folder, mixed_folder, mlp_folder
 
 ROW = {"a": [1.0], "b": [-3.0]}
@@ -359,3 +360,22 @@ def test_two_models_share_the_device_by_busy_seconds(tmp_path: Path) -> None:
         assert unfinished > 0  # the fast model did not wait for the other's queue to empty
 
     asyncio.run(scenario())
+
+
+def test_an_engine_for_one_version_knows_no_other(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "models")
+    repository.root.mkdir()
+    for name, version in (("one", "1"), ("one", "2"), ("other", "1")):
+        repository.add(echo_folder(tmp_path / f"{name}{version}", name=name, version=version), [CODE])
+
+    async def known() -> list[tuple[str, str, State]]:
+        settings = EngineSettings(device="cpu", drain_s=0)
+        engine = Engine(repository, settings, clock=lambda: AT, only=("one", "1"))
+        await engine.start()
+        try:
+            await engine.settled()
+            return [(state.name, state.version, state.state) for state in engine.models()]
+        finally:
+            await engine.close()
+
+    assert asyncio.run(known()) == [("one", "1", State.READY)]
