@@ -13,7 +13,7 @@ from tests.helpers.car_loan import DRIFTING
 from tests.helpers.deployment import deployed, wait_until
 from tests.helpers.mail import Mailbox, mail_server
 
-pytestmark = pytest.mark.xdist_group("sea")  # beside the road, not behind it
+pytestmark = pytest.mark.xdist_group("road")  # of the same model
 
 WINDOW = "10d"  # 1,652 rows
 DRIFTING_ROWS = 3_500
@@ -60,7 +60,7 @@ def mailbox(
             deployment.start("serve")
             deployment.start("monitor")
             deployment.cli(
-                "replay", str(rows), "--model", "car-loan", "--time", "at", "--rate", "1200",
+                "replay", str(rows), "--model", "car-loan", "--time", "at", "--rate", "2000",
                 "--url", deployment.url,
             )  # fmt: skip
             deployment.wait_counted()

@@ -56,8 +56,9 @@ def replayed(
         deployment.start("serve")
         deployment.start("monitor")
         deployment.cli(
-            "replay", str(stream), "--model", "sea", "--label", LABEL, "--time", "at", "--url", deployment.url
-        )
+            "replay", str(stream), "--model", "sea", "--label", LABEL, "--time", "at", "--batch", "20",
+            "--url", deployment.url,
+        )  # fmt: skip
         deployment.wait_counted()
         wait_until(lambda: judged(deployment) == len(rows), "every window to be judged", 60)
         yield deployment

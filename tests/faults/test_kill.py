@@ -23,7 +23,7 @@ from tests.helpers.models import mlp_folder
 SEED = random.SystemRandom().randrange(1_000_000)
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.slow)])
 def test_whatever_is_killed_every_answer_is_stored_and_counted_once(
     database_url: str, kills: int, tmp_path: Path
 ) -> None:

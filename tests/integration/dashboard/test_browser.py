@@ -11,6 +11,8 @@ from playwright.sync_api import Browser
 from tests.helpers.browser import Visit, chromium, dashboard_on, visiting
 from tests.helpers.seeded import HOSTILE_COLUMN, HOSTILE_VALUE, WINDOWS, Seeded
 
+pytestmark = pytest.mark.xdist_group("pages")  # what they share is set up once
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -16,6 +16,8 @@ from storage.database import open_writer
 from tests.helpers.acting import AT, a_firing_alert
 from tests.helpers.serving import ECHO, Serving, serving
 
+pytestmark = pytest.mark.xdist_group("openapi")  # what they share is set up once
+
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 EXAMPLES = 15  # a route; seconds for all of them
 HOT = {"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer", "/v1/models/{name}:predict"}

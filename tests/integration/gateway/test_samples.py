@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.overseeing import Overseen, overseen
 
+pytestmark = pytest.mark.xdist_group("samples")  # what they share is set up once
+
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Overseen]:

@@ -17,6 +17,8 @@ from tests.helpers.acting import AT, a_firing_alert, a_standing_silence
 from tests.helpers.overseeing import Overseen, overseen
 from tests.helpers.serving import Reply, Serving, serving
 
+pytestmark = pytest.mark.xdist_group("silences")  # what they share is set up once
+
 ALERTS = (
     a_firing_alert("age", fingerprint="f1"),
     a_firing_alert("plan", fingerprint="f2"),

@@ -21,6 +21,8 @@ from storage.database import open_writer
 from storage.tables import segment
 from tests.helpers.serving import Serving, serving
 
+pytestmark = pytest.mark.xdist_group("toxicity")  # what they share is set up once
+
 T = TypeVar("T")
 
 FORUM = {

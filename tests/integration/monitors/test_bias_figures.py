@@ -18,6 +18,8 @@ from monitors.base import ModelContext
 from monitors.tables import frame_of_table
 from storage.records import Measurement
 
+pytestmark = pytest.mark.xdist_group("figures")  # what they share is set up once
+
 Said = Mapping[tuple[str, str | None], Measurement]
 
 RATES: Mapping[str, Callable[..., float]] = {

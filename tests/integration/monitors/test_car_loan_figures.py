@@ -25,6 +25,8 @@ from monitors.statistics import js_distance, psi
 from monitors.tables import frame_of_table
 from storage.records import Measurement
 
+pytestmark = pytest.mark.xdist_group("figures")  # what they share is set up once
+
 BLOCK = 5_000
 NUMBERS = ("car_value", "debt_to_income_ratio", "loan_length", "driver_tenure")
 MOVED = {"car_value", "loan_length", "salary_range", "repaid_loan_on_prev_car", "score"}

@@ -19,6 +19,8 @@ from storage.records import AlertStatus, Bounds, Severity
 from tests.helpers.alerts import AT, a_notice, an_alert
 from tests.helpers.browser import PICTURES, chromium
 
+pytestmark = pytest.mark.xdist_group("mail-pages")  # what they share is set up once
+
 CHANNEL = EmailChannel(
     settings=EmailSettings(host="localhost", sender="watch@example.org", to=("ops@example.org",)),
     recipient="ops@example.org",

@@ -15,6 +15,8 @@ from monitors.settings import AlertSettings, EmailSettings, Security
 from storage import tables
 from tests.helpers.station import NOON, Station, a_reference, a_station, traffic
 
+pytestmark = pytest.mark.xdist_group("rehearsal")  # what they share is set up once
+
 TEN = timedelta(minutes=10)
 MAIL = EmailSettings(
     host="localhost", security=Security.NONE, sender="watch@example.org", to=("ops@example.org",)
