@@ -132,7 +132,7 @@ def serve(settings: Settings) -> None:
 
 def monitor(settings: Settings) -> None:
     """Run the monitor process until SIGTERM."""
-    from monitors.process import ProcessSettings, run  # noqa: PLC0415  scipy: a gateway does not need it
+    from monitors.process.run import ProcessSettings, run  # noqa: PLC0415  scipy: a gateway does not need it
 
     set_up_logging("monitor")
     run(
@@ -171,7 +171,7 @@ def supervise(settings: Settings, config: Path) -> None:
 def set_reference_of(settings: Settings, model: str, version: str | None, file: Path) -> ReferenceSet:
     """What `inferwatch reference set` does."""
     from gateway.reference_file import set_reference  # noqa: PLC0415  pandas and scipy: a gateway needs neither
-    from monitors.scorer import EngineScorer  # noqa: PLC0415  as above
+    from monitors.process.scorer import EngineScorer  # noqa: PLC0415  as above
 
     repository = Repository(settings.engine.repository)
     versions = repository.versions(model)

@@ -23,8 +23,9 @@ import numpy as np
 from inference.manifest import Task
 from monitors.base import ModelContext
 from monitors.bins import Floats, wide_means
-from monitors.certainty import SCORE_BINS, certainties
-from monitors.chosen import (
+from monitors.frames import Frame
+from monitors.sampling.certainty import SCORE_BINS, certainties
+from monitors.sampling.chosen import (
     answers_of,
     count_labels,
     count_rows,
@@ -34,8 +35,7 @@ from monitors.chosen import (
     mean_error,
     unasked_by_cell,
 )
-from monitors.estimates import Answers, Estimate, area, assisted_mean, weighted_sequence
-from monitors.frames import Frame
+from monitors.sampling.estimates import Answers, Estimate, area, assisted_mean, weighted_sequence
 from monitors.statistics import Interval, wilson
 from storage.records import Bounds, Measurement
 from storage.summary import Summary
@@ -80,7 +80,7 @@ class Sampled:
         return certainties(manifest, unasked_by_cell(known, manifest))
 
     def observe(self, frame: Frame) -> Summary:
-        """The cells of `monitors.chosen`."""
+        """The cells of `monitors.sampling.chosen`."""
         answered = frame.ok
         if answered.rows == 0:
             return Summary()

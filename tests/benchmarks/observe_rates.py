@@ -14,8 +14,8 @@ import msgspec
 
 from monitors import build, kinds
 from monitors.base import ModelContext
-from monitors.decoding import collector_paused
 from monitors.frames import frames_of
+from monitors.process.decoding import collector_paused
 from storage.records import EventId, InferenceEvent
 from tests.benchmarks.wide import MANIFEST, wide_events, wide_reference
 

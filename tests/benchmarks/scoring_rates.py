@@ -17,7 +17,7 @@ from inference.detoxify.checkpoint import read_checkpoint
 from inference.detoxify.converting import convert
 from inference.repository import Repository
 from inference.texts import TEXTS
-from monitors.scorer import EngineScorer
+from monitors.process.scorer import EngineScorer
 from monitors.settings import ScoringSettings
 from storage.clock import utc_now
 from tests.benchmarks.tables import Table

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from monitors.process import ProcessSettings, run_until
+from monitors.process.run import ProcessSettings, run_until
 from monitors.settings import MonitorSettings
 from storage.alerts import save_alerts
 from storage.database import open_writer

@@ -17,12 +17,12 @@ from monitors import kinds
 from monitors.alerts import build_channels
 from monitors.alerts.channels import Channel
 from monitors.frames import frame_of_columns
+from monitors.process.rounds import ScoringRound
+from monitors.process.stages import Stages, build_stages
+from monitors.process.tenure import Tenure
 from monitors.reference import Reference, reference_of
-from monitors.rounds import ScoringRound
 from monitors.scores import TextScorer
 from monitors.settings import AlertSettings, MonitorSettings
-from monitors.stages import Stages, build_stages
-from monitors.tenure import Tenure
 from storage import tables
 from storage.counting import Counting, CountingWrite
 from storage.database import Database, open_writer

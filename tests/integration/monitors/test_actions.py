@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.actions import ACTIONS
-from monitors.metrics import MonitorCollector
+from monitors.process.actions import ACTIONS
+from monitors.process.metrics import MonitorCollector
 from storage import tables
 from storage.alerts import save_alerts
 from storage.audit import broken_at, entries

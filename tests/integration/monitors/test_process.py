@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from monitors.process import ProcessSettings, run_until
+from monitors.process.run import ProcessSettings, run_until
 from monitors.settings import AlertSettings, EmailSettings, MonitorSettings, Security
 from storage.accounts import accounting
 from storage.database import Database, open_reader

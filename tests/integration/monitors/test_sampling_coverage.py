@@ -24,12 +24,12 @@ from inference.manifest import ModelSpec
 from monitors import kinds
 from monitors.base import ModelContext
 from monitors.blocks import block_of_columns
-from monitors.certainty import cells_of
-from monitors.estimates import weighted_sequence
 from monitors.frames import Frame, frame_of_columns
 from monitors.reference import reference_of
 from monitors.sampled import Sampled
-from monitors.sampling import NOTHING, Candidates, Plan, Step, strata_of
+from monitors.sampling.certainty import cells_of
+from monitors.sampling.estimates import weighted_sequence
+from monitors.sampling.plan import NOTHING, Candidates, Plan, Step, strata_of
 from storage.records import Measurement, Value
 from tests.helpers.monitoring import NOON
 

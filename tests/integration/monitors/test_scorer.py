@@ -15,7 +15,7 @@ import pytest
 from inference.repository import Repository
 from inference.texts import HARMLESS, RUDE
 from monitors.errors import ScoringError
-from monitors.scorer import NICENESS, EngineScorer
+from monitors.process.scorer import NICENESS, EngineScorer
 from monitors.settings import ScoringSettings
 from storage.clock import utc_now
 from tests.helpers.models import CODE, echo_folder

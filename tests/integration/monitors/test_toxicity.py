@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monitors.metrics import MonitorCollector
-from monitors.rounds import ScoringRound
+from monitors.process.metrics import MonitorCollector
+from monitors.process.rounds import ScoringRound
+from monitors.process.tenure import Tenure
 from monitors.settings import MonitorSettings
-from monitors.tenure import Tenure
 from storage import tables
 from storage.accounts import accounting, counted_up_to, lags
 from storage.records import AlertStatus, Window

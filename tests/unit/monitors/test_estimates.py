@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from monitors.estimates import Answers, Estimate, area, assisted_mean, weighted_sequence
+from monitors.sampling.estimates import Answers, Estimate, area, assisted_mean, weighted_sequence
 from monitors.sequential import confidence_sequence
 from monitors.statistics import wilson
 

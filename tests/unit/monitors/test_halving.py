@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.halving import TRIES, digest
+from monitors.process.halving import TRIES, digest
 from storage.errors import DatabaseUnavailableError
 
 

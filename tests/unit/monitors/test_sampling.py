@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitors.sampling import (
+from monitors.sampling.plan import (
     Candidates,
     Plan,
     decoded_plan,

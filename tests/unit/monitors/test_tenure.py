@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from monitors.tenure import Tenure
+from monitors.process.tenure import Tenure
 from storage.errors import LeaseLostError
 from storage.leases import Lease, Leases
 

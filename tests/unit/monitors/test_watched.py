@@ -8,11 +8,11 @@ import pytest
 
 from monitors.base import ModelContext
 from monitors.errors import MonitorError
-from monitors.housekeeping import judged_for_good
+from monitors.process.housekeeping import judged_for_good
+from monitors.process.watched import Watched, check_monitors
+from monitors.process.windows import due_before
 from monitors.sampled import Sampled
 from monitors.settings import MonitorSettings
-from monitors.watched import Watched, check_monitors
-from monitors.windows import due_before
 from storage.settings import RetentionSettings
 from storage.windows import ModelClock
 from tests.helpers.station import MANIFEST

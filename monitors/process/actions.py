@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from monitors.decoding import Decoded
+from monitors.process.decoding import Decoded
 from storage.audit import add_actions
 from storage.counting import CountingWrite
 from storage.records import Action, ActionEvent, EventId

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from monitors.loops import Loop
-from monitors.stages import Stages
+from monitors.process.loops import Loop
+from monitors.process.stages import Stages
 from storage.accounts import Lag, accounting, lags, producer_accounts
 from storage.alerts import open_alerts
 from storage.clock import Clock

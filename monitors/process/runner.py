@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitors.actions import ACTIONS, Actions
-from monitors.decoding import Decoded, collector_paused, decode
-from monitors.joiner import JOINER, Joiner
-from monitors.observing import Counted, Observer
-from monitors.recount import Recounter
+from monitors.process.actions import ACTIONS, Actions
+from monitors.process.decoding import Decoded, collector_paused, decode
+from monitors.process.joiner import JOINER, Joiner
+from monitors.process.observing import Counted, Observer
+from monitors.process.recount import Recounter
+from monitors.process.watched import Watchlist
 from monitors.settings import MonitorSettings
-from monitors.watched import Watchlist
 from storage.clock import Clock
 from storage.counting import Counting, CountingWrite
 from storage.leases import Lease

@@ -19,11 +19,11 @@ from enum import StrEnum
 import msgspec
 
 from inference.manifest import Task
-from monitors.choosing import Chooser, Lot
-from monitors.decoding import Decoded
 from monitors.labels import label_of
-from monitors.predictions import Predictions
-from monitors.watched import Watchlist
+from monitors.process.choosing import Chooser, Lot
+from monitors.process.decoding import Decoded
+from monitors.process.predictions import Predictions
+from monitors.process.watched import Watchlist
 from storage.clock import Clock
 from storage.counting import Counting, CountingWrite
 from storage.dialects import lock_for_labels

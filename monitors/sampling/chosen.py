@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from inference.manifest import ModelSpec, Task
 from monitors.bins import Counts, Floats, wide_means, wide_sums
-from monitors.certainty import cell_count, cells_of, predicted_classes
-from monitors.estimates import Answers, Estimate
 from monitors.frames import Frame
 from monitors.labels import label_of
-from monitors.sampling import level_of, pi_of
+from monitors.sampling.certainty import cell_count, cells_of, predicted_classes
+from monitors.sampling.estimates import Answers, Estimate
+from monitors.sampling.plan import level_of, pi_of
 from storage.summary import Summary
 
 DELAY_ENDS = 2.0 ** (np.arange(64) / 2)

@@ -20,8 +20,8 @@ from inference.manifest import Manifest, ModelSpec
 from inference.repository import MANIFEST, Repository
 from monitors import build, kinds
 from monitors.base import ModelContext, Monitor
-from monitors.decoding import ModelKey
 from monitors.errors import InvalidReferenceError
+from monitors.process.decoding import ModelKey
 from monitors.reference import Reference
 from monitors.settings import MonitorSettings
 from storage.clock import Clock

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 
-from monitors.tenure import Tenure
+from monitors.process.tenure import Tenure
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from monitors.base import Monitor
-from monitors.decoding import Decoded
 from monitors.frames import Frame, frames_of, frames_of_changes
-from monitors.halving import digest
+from monitors.process.decoding import Decoded
+from monitors.process.halving import digest
+from monitors.process.slices import Slices
+from monitors.process.watched import Watched
 from monitors.scores import ScoreColumns, TakeScorer
-from monitors.slices import Slices
-from monitors.watched import Watched
 from storage.clock import Clock
 from storage.quarantine import Quarantined
 from storage.records import ALL, EventId, InferenceEvent, LabelChange, Scope

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.repository import Repository
-from monitors.actions import Actions
 from monitors.alerts import build_channels
 from monitors.alerts.notifier import Notifier
 from monitors.alerts.policy import policy_of
 from monitors.alerts.sender import Sender
-from monitors.choosing import Chooser
-from monitors.joiner import Joiner
-from monitors.observing import Observer
-from monitors.predictions import Predictions
-from monitors.recount import Recounter
-from monitors.runner import Runner
+from monitors.process.actions import Actions
+from monitors.process.choosing import Chooser
+from monitors.process.joiner import Joiner
+from monitors.process.observing import Observer
+from monitors.process.predictions import Predictions
+from monitors.process.recount import Recounter
+from monitors.process.runner import Runner
+from monitors.process.slices import Slices
+from monitors.process.watched import Watchlist
+from monitors.process.windows import Judge
 from monitors.scores import TakeScorer, TextScorer
 from monitors.settings import AlertSettings, MonitorSettings
-from monitors.slices import Slices
-from monitors.watched import Watchlist
-from monitors.windows import Judge
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database

@@ -22,14 +22,14 @@ from inference.repository import Repository
 from monitors.alerts import build_channels
 from monitors.alerts.outage import OutageWatch
 from monitors.alerts.policy import policy_of
-from monitors.housekeeping import Housekeeping
-from monitors.loops import LONGEST_PAUSE_S, Loop
-from monitors.metrics import MonitorCollector, serve_metrics
-from monitors.rounds import CountingRound, ScoringRound
-from monitors.scorer import EngineScorer
+from monitors.process.housekeeping import Housekeeping
+from monitors.process.loops import LONGEST_PAUSE_S, Loop
+from monitors.process.metrics import MonitorCollector, serve_metrics
+from monitors.process.rounds import CountingRound, ScoringRound
+from monitors.process.scorer import EngineScorer
+from monitors.process.stages import Stages, build_stages
+from monitors.process.tenure import Tenure
 from monitors.settings import AlertSettings, MonitorSettings
-from monitors.stages import Stages, build_stages
-from monitors.tenure import Tenure
 from storage.clock import Clock, utc_now
 from storage.counting import Counting
 from storage.database import Database, open_reader, open_writer

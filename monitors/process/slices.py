@@ -15,7 +15,7 @@ import numpy as np
 
 from monitors.frames import Frame
 from monitors.groupings import bounded, with_protected_groups
-from monitors.watched import Watched
+from monitors.process.watched import Watched
 from storage.database import Database
 from storage.records import ALL
 from storage.slices import admit_slice_values, slice_values

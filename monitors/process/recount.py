@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitors.decoding import Decoded, ModelKey, collector_paused, decode
-from monitors.observing import Observer
+from monitors.process.decoding import Decoded, ModelKey, collector_paused, decode
+from monitors.process.observing import Observer
+from monitors.process.watched import Watchlist
 from monitors.settings import MonitorSettings
-from monitors.watched import Watchlist
 from storage.counting import Counting
 from storage.database import Database
 from storage.leases import Lease

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from monitors.errors import ScoringError
-from monitors.housekeeping import Housekeeping
-from monitors.stages import Scoring, Stages
-from monitors.tenure import Tenure
+from monitors.process.housekeeping import Housekeeping
+from monitors.process.stages import Scoring, Stages
+from monitors.process.tenure import Tenure
 from storage.leases import Lease
 from storage.scorers import put_scorer
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitors.alerts.rules import RuleState, decide
-from monitors.housekeeping import judged_for_good
+from monitors.process.housekeeping import judged_for_good
+from monitors.process.watched import Watched, Watchlist
 from monitors.rulebook import Rule
-from monitors.watched import Watched, Watchlist
 from storage.accounts import counted_up_to
 from storage.alerts import rule_states, save_alerts, save_rule_states, withdraw_alerts
 from storage.clock import Clock

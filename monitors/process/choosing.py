@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from inference.manifest import ModelSpec
 from monitors.blocks import block_of_columns
-from monitors.certainty import cells_of
 from monitors.columns import watched_columns
-from monitors.decoding import Decoded, ModelKey
 from monitors.errors import FrameError
 from monitors.frames import Frame
-from monitors.halving import digest
+from monitors.process.decoding import Decoded, ModelKey
+from monitors.process.halving import digest
+from monitors.process.watched import Watched, Watchlist
 from monitors.sampled import Sampled
-from monitors.sampling import (
+from monitors.sampling.certainty import cells_of
+from monitors.sampling.plan import (
     Candidates,
     Plan,
     decoded_plan,
@@ -36,7 +37,6 @@ from monitors.sampling import (
     strata_of,
 )
 from monitors.settings import SamplingSettings
-from monitors.watched import Watched, Watchlist
 from storage.clock import Clock
 from storage.counting import CountingWrite
 from storage.records import EventId, InferenceEvent, Outcome, Value
