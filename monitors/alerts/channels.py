@@ -7,6 +7,7 @@ from typing import Protocol
 
 from monitors.alerts.groups import Notice
 from monitors.alerts.telling import weight
+from monitors.errors import ChannelError
 from storage.records import Severity
 
 
@@ -63,6 +64,17 @@ class Channel(Protocol):
     def send(self, message: Message) -> None:
         """Return when the other side has taken it over. Raises `ChannelError` otherwise."""
         ...
+
+
+def failure(channel: Channel, message: Message) -> ChannelError | None:
+    """Send a message. Returns what kept it from being taken; None: the other side has it."""
+    try:
+        channel.send(message)
+    except ChannelError as exc:
+        return exc
+    except Exception as exc:  # noqa: BLE001  # a plug-in may raise anything: the caller logs it and tries again
+        return ChannelError(f"{channel.name} failed: {type(exc).__name__}")
+    return None
 
 
 def wants(channel: Channel, notice: Notice) -> bool:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitors.alerts.channels import Channel, Message, wants
+from monitors.alerts.channels import Channel, Message, failure, wants
 from monitors.alerts.groups import Notice, NoticeReason, Words
 from monitors.alerts.policy import Policy
 from monitors.alerts.suppression import Member, suppressed
-from monitors.errors import ChannelError
 from monitors.rulebook import DATABASE, Rule
 from storage.clock import Clock
 from storage.errors import StorageError
@@ -106,30 +105,34 @@ class OutageWatch:
         if self._outage is None:
             return
         over = Outage(since=self._outage.since, until=now)
-        self._owed.clear()  # who was not told that it was away need not hear that it is back
+        # Who was not told that it was away need not hear that it is back.
+        self._owed = [each for each in self._owed if each.outage.until is not None]
         self._owe(notice_of(over, rule, at=now), over, self._knowing, now)
         self._outage, self._raised, self._knowing = None, False, []
 
     def _owe(self, notice: Notice, outage: Outage, channels: Sequence[Channel], now: datetime) -> None:
         if outage.until is not None and not self._policy.send_resolved:
             return
-        self._owed += [
-            _Owed(channel=channel, outage=outage, message=channel.render(notice), next_at=now)
-            for channel in channels
-            if wants(channel, notice)
-        ]
+        for channel in channels:
+            if not wants(channel, notice):
+                continue
+            try:
+                message = channel.render(notice)
+            except Exception:  # a plug-in may raise anything: the log says so, and the other channels tell
+                log.exception("notice not rendered", extra={"channel": channel.name, "id": notice.id})
+                continue
+            self._owed.append(_Owed(channel=channel, outage=outage, message=message, next_at=now))
 
     def _deliver(self, now: datetime) -> None:
         for owed in [each for each in self._owed if each.next_at <= now]:
             about = {"channel": owed.channel.name, "message_id": owed.message.id}
-            try:
-                owed.channel.send(owed.message)
-            except ChannelError as exc:
+            error = failure(owed.channel, owed.message)
+            if error is not None:
                 late = owed.outage.until is not None and now - owed.outage.until > LATEST
-                if exc.permanent or late:
+                if error.permanent or late:
                     self._owed.remove(owed)
                 owed.next_at = now + RETRY
-                log.warning("message not sent", extra=about | {"error": str(exc)})
+                log.warning("message not sent", extra=about | {"error": str(error)})
                 continue
             self._owed.remove(owed)
             if owed.outage.until is None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from monitors.alerts.channels import Channel, Message
+from monitors.alerts.channels import Channel, Message, failure
 from monitors.alerts.groups import Notice, NoticeReason, Words
 from monitors.alerts.telling import group_key
 from monitors.alerts.words import plain
@@ -106,23 +106,18 @@ class Sender:
         channel = self._channels.get(_key(message))
         if channel is None:
             return ChannelError(f"{message.channel} to this recipient is not in the settings (any more)")
-        try:
-            channel.send(
-                Message(
-                    id=message.message_id,
-                    channel=message.channel,
-                    recipient=message.recipient,
-                    body=message.body,
-                )
-            )
-        except ChannelError as exc:
-            return exc
-        except Exception as exc:  # noqa: BLE001  # a plug-in may raise anything: the outbox and the log tell
-            return ChannelError(f"{message.channel} failed: {type(exc).__name__}")
-        finally:
-            if channel.pause_s:
-                self._free_at[_key(message)] = self._clock() + timedelta(seconds=channel.pause_s)
-        return None
+        said = failure(
+            channel,
+            Message(
+                id=message.message_id,
+                channel=message.channel,
+                recipient=message.recipient,
+                body=message.body,
+            ),
+        )
+        if channel.pause_s:
+            self._free_at[_key(message)] = self._clock() + timedelta(seconds=channel.pause_s)
+        return said
 
     def _tell_another(
         self, message: OutboxMessage, error: ChannelError, write: CountingWrite, now: datetime

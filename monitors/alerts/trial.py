@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from monitors.alerts.channels import Channel
+from monitors.alerts.channels import Channel, failure
 from monitors.alerts.groups import Notice, NoticeReason, Words
 from monitors.errors import ChannelError
 from storage.records import Alert, AlertStatus, Scope, Severity
@@ -16,13 +16,11 @@ def tried(
     channel: Channel, now: datetime, pause: Callable[[float], None] = time.sleep
 ) -> ChannelError | None:
     """Send a test alert, then its end, so that no incident stays open. None: both were taken."""
-    try:
-        channel.send(channel.render(trial(now, AlertStatus.FIRING)))
-        pause(channel.pause_s)
-        channel.send(channel.render(trial(now, AlertStatus.RESOLVED)))
-    except ChannelError as exc:
-        return exc
-    return None
+    error = failure(channel, channel.render(trial(now, AlertStatus.FIRING)))
+    if error is not None:
+        return error
+    pause(channel.pause_s)
+    return failure(channel, channel.render(trial(now, AlertStatus.RESOLVED)))
 
 
 def trial(now: datetime, status: AlertStatus) -> Notice:

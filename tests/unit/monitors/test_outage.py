@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
+from monitors.alerts.channels import Message
+from monitors.alerts.groups import Notice
 from monitors.alerts.outage import OutageWatch
 from monitors.alerts.policy import policy_of
 from monitors.errors import ChannelError
@@ -16,13 +21,13 @@ from tests.helpers.board import Board
 class Watched:
     """A database that answers or does not, and its watch, by seconds."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *, channels: Sequence[Board] = (), **settings: object) -> None:
         self.board = Board()
         self.answers = True
         self.at = AT
         self.watch = OutageWatch(
             self._ping,
-            channels=[self.board],
+            channels=channels or [self.board],
             policy=policy_of(AlertSettings.model_validate(settings)),
             after=timedelta(seconds=60),
             clock=lambda: self.at,
@@ -132,3 +137,42 @@ def test_in_a_mute_time_it_is_told_later() -> None:
 
     assert muted == []
     assert watched.board.taken == [AWAY]
+
+
+class Faulty(Board):
+    """Raises what no channel should."""
+
+    def send(self, message: Message) -> None:
+        raise ZeroDivisionError
+
+
+class Unable(Board):
+    """Cannot make a message of anything."""
+
+    def render(self, notice: Notice) -> Message:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("broken", [Faulty(), Unable()])
+def test_a_channel_that_is_broken_keeps_no_other_from_telling(broken: Board) -> None:
+    watched = Watched(channels=[broken, board := Board()])
+
+    for seconds, answers in ((0, False), (60, False), (90, False), (120, True), (150, True)):
+        watched.at_s(seconds, answers=answers)
+
+    assert board.taken == [AWAY, BACK]
+
+
+def test_who_knows_that_it_is_away_hears_that_it_is_back_although_it_went_away_again() -> None:
+    watched = Watched()
+    watched.at_s(0, answers=False)
+    watched.at_s(60, answers=False)
+    watched.board.failure = ChannelError("busy")
+    watched.at_s(65, answers=True)
+    watched.at_s(70, answers=False)
+    watched.at_s(75, answers=True)
+    watched.board.failure = None
+
+    watched.at_s(100, answers=True)
+
+    assert watched.board.taken == [AWAY, BACK]
