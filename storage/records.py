@@ -205,6 +205,11 @@ class Scope:
     arm: Arm = Arm.STABLE
     slice: str = ALL  # "all", or "country=DE"
 
+    @property
+    def sliced_by(self) -> str | None:
+        """The column or tag that the slice is made of."""
+        return None if self.slice == ALL else self.slice.partition("=")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Window:

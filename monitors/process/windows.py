@@ -147,6 +147,7 @@ class Judge:
                 monitor=key.monitor, scope=key.scope, window=key.window, measurement=each, replay=replay
             )
             for each in measurements
+            if each.column is None or each.column != key.scope.sliced_by  # there it is as it was chosen
         ]
 
     def _commit(self, look: Look, lease: Lease, now: datetime) -> None:

@@ -116,6 +116,26 @@ def test_a_judged_window_is_left_alone_until_it_changes(station: Station) -> Non
     assert [row.value for row in requests if row.slice == "all"] == [2.0]
 
 
+def test_a_slice_is_not_judged_on_the_column_that_it_is_made_of(database_url: str) -> None:
+    manifest = MANIFEST.model_copy(update={"slices": ("plan",)})
+    with a_station(database_url) as station:
+        station.register(manifest, reference=a_reference(manifest=manifest))
+        for part in windows([0.0, 0.0]):
+            station.store(part)
+            station.count()
+        station.judge()
+
+        columns = {
+            row.column
+            for row in station.rows(tables.measurement)
+            if row.monitor == "drift" and row.slice == "plan=paid"
+        }
+        breached = {row.column for row in station.rows(tables.measurement) if row.breached}
+
+    assert {"age", "class", "score"} <= columns
+    assert "plan" not in columns | breached
+
+
 def test_drift_in_two_of_three_windows_fires_and_is_told_once(station: Station) -> None:
     for part in windows([0.0, 0.6, 0.6, 0.6, 0.0]):
         station.store(part)
