@@ -11,11 +11,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from inference.manifest import NAME, parse_duration
-from monitors.rulebook import Rule, RuleChange, changed, check_monitor, rules_of
-from storage.matching import InvalidMatcherError, check_matchers
-from storage.records import Arm, Matcher, MatchOperator, Severity
+from monitors.rulebook import Rule, RuleChange, RuleError, advice, changed, check_monitor, rules_of
+from storage.matching import LABELS, InvalidMatcherError, check_matchers, read_matcher
+from storage.records import Arm, Matcher, Severity
 
-_MATCHER = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
@@ -156,13 +155,28 @@ def matchers_of(texts: Iterable[str]) -> tuple[Matcher, ...]:
 
 
 def _matcher(text: str) -> Matcher:
-    found = _MATCHER.fullmatch(text)
-    if found is None:
-        raise ValueError(f"'{text}' is no matcher; write label=value, with =, !=, =~ or !~ between them")
-    label, operator, value = found.groups()
-    if len(value) >= 2 and value[0] == value[-1] == '"':
-        value = value[1:-1]
-    return Matcher(label=label, operator=MatchOperator(operator), value=value)
+    try:
+        return read_matcher(text)
+    except InvalidMatcherError as exc:
+        raise ValueError(f"'{text}' is no matcher: {exc}") from exc
+
+
+def check_labels(
+    rules: Iterable[Rule],
+    *,
+    group_by: Iterable[str],
+    inhibitions: Iterable[InhibitionSettings],
+    mutes: Iterable[MuteSettings],
+) -> None:
+    """Raises `RuleError` for a label that no alert has: it would match all or none."""
+    known = [*LABELS, *(label for rule in rules for label in rule.labels)]
+    used = list(group_by)
+    for each in inhibitions:
+        used += [*each.equal, *(one.label for one in matchers_of((*each.source, *each.target)))]
+    used += [one.label for each in mutes for one in matchers_of(each.match)]
+    for label in used:
+        if label not in known:
+            raise RuleError(f"no alert has the label '{label}'; {advice(label, known)}")
 
 
 def effective_rules(rules: Sequence[RuleSettings]) -> tuple[Rule, ...]:

@@ -162,7 +162,7 @@ def changed(change: RuleChange) -> Rule | None:
     if default is None and "monitor" not in change.fields:
         if change.off:
             known = [rule.name for rule in DEFAULT_RULES]
-            raise RuleError(f"there is no rule '{change.name}' to switch off; {_advice(change.name, known)}")
+            raise RuleError(f"there is no rule '{change.name}' to switch off; {advice(change.name, known)}")
         names = [rule.name for rule in DEFAULT_RULES]
         near = difflib.get_close_matches(change.name, names, n=1)
         raise RuleError(
@@ -178,22 +178,23 @@ def check_monitor(name: str) -> None:
     """Raises `RuleError` where no such monitor exists."""
     known = [*MONITORS, DATABASE]
     if name not in known:
-        raise RuleError(f"there is no monitor '{name}'; {_advice(name, known)}")
+        raise RuleError(f"there is no monitor '{name}'; {advice(name, known)}")
+
+
+def advice(name: str, known: Iterable[str]) -> str:
+    """What a person may have meant."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names)}"
 
 
 def _check(rule: Rule) -> None:
     known = METRICS.get(rule.monitor)
     if rule.metric is not None and known is not None and rule.metric not in known:
         raise RuleError(
-            f"monitor '{rule.monitor}' judges no metric '{rule.metric}'; {_advice(rule.metric, known)}"
+            f"monitor '{rule.monitor}' judges no metric '{rule.metric}'; {advice(rule.metric, known)}"
         )
     if rule.breached > rule.of:
         raise RuleError(
             f"{rule.breached} breached of {rule.of} windows can never be; raise `of` to {rule.breached}"
         )
-
-
-def _advice(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names)}"

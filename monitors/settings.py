@@ -16,6 +16,7 @@ from monitors.rule_settings import (
     MuteSettings,
     RuleSettings,
     Span,
+    check_labels,
     effective_rules,
 )
 from storage.records import Severity
@@ -190,7 +191,8 @@ class AlertSettings(Section):
 
     @model_validator(mode="after")
     def _rules_fit_together(self) -> AlertSettings:
-        effective_rules(self.rules)
+        rules = effective_rules(self.rules)
+        check_labels(rules, group_by=self.group_by, inhibitions=self.inhibit, mutes=self.mute)
         return self
 
 

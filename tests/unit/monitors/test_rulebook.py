@@ -102,6 +102,7 @@ def test_a_mistake_in_the_file_is_told_with_its_line_and_the_nearest_name() -> N
         ("column!~x.*", ("column", "!~", "x.*")),
         ("slice=country=DE", ("slice", "=", "country=DE")),
         ("team=", ("team", "=", "")),
+        (r'slice="say \"no\""', ("slice", "=", 'say "no"')),
     ],
 )
 def test_matchers_are_read_as_alertmanager_writes_them(text: str, matcher: tuple[str, str, str]) -> None:
@@ -110,10 +111,33 @@ def test_matchers_are_read_as_alertmanager_writes_them(text: str, matcher: tuple
     assert matchers_of([text]) == (Matcher(label=label, operator=MatchOperator(operator), value=value),)
 
 
-@pytest.mark.parametrize("text", ["churn", "=churn", "model", "a b=c", "column=~("])
+@pytest.mark.parametrize("text", ["churn", "=churn", "model", "a b=c", "column=~(", 'model="churn'])
 def test_what_is_no_matcher_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         AlertSettings.model_validate({"inhibit": [{"source": [text], "target": ["rule=drift"]}]})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"group_by": ["modle"]},
+        {"mute": [{"name": "n", "match": ["modle=churn"]}]},
+        {"inhibit": [{"source": ["modle=churn"], "target": ["rule=drift"]}]},
+        {"inhibit": [{"source": ["rule=errors"], "target": ["modle=churn"]}]},
+        {"inhibit": [{"source": ["rule=errors"], "target": ["rule=drift"], "equal": ["modle"]}]},
+    ],
+)
+def test_a_label_that_no_alert_has_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="no alert has the label 'modle'; did you mean 'model'"):
+        AlertSettings.model_validate(settings)
+
+
+def test_a_label_that_a_rule_adds_may_be_used() -> None:
+    rules = [{"name": "drift", "labels": {"team": "risk"}}]
+
+    settings = AlertSettings.model_validate({"group_by": ["team", "model"], "rules": rules})
+
+    assert settings.group_by == ("team", "model")
 
 
 @pytest.mark.parametrize(
