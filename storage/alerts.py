@@ -291,12 +291,14 @@ def message_of(row: Row[Any]) -> OutboxMessage:
 
 
 def _mark(connection: Connection, message: OutboxMessage, changes: Mapping[str, object]) -> None:
+    """Note what became of a try, unless another worker has said the last word on the message."""
     connection.execute(
         sa.update(outbox)
         .where(
             outbox.c.message_id == message.message_id,
             outbox.c.channel == message.channel,
             outbox.c.recipient == message.recipient,
+            outbox.c.state == Delivery.WAITING.value,
         )
         .values(**changes)
     )

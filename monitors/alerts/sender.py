@@ -1,6 +1,7 @@
 """Takes messages from the outbox to their channels. Tries again with growing pauses, in the end gives up.
 
-Sending lies outside of every transaction, so it happens at least once; a repetition carries the same id. Each
+Sending lies outside of every transaction, so it happens at least once; a repetition carries the same id. What
+became of a message is noted even if the lease went meanwhile, lest a slow server be sent to without end. Each
 recipient has one message on its way at a time, so one that is away holds up nobody else. When a message is
 given up, another channel is told, once.
 """
@@ -84,15 +85,15 @@ class Sender:
         error = self._failure(message)
         now = self._clock()
         next_at = None if error is None else next_try(message, error, now, self._chance())
-        with self._counting.transaction(lease) as write:
+        with self._database.write() as connection:
             if error is None:
-                mark_sent(write.connection, message)
+                mark_sent(connection, message)
             elif next_at is None:
-                mark_dead(write.connection, message, error=str(error))
-                self._tell_another(message, error, write, now)
+                mark_dead(connection, message, error=str(error))
+                add_messages(connection, self._word_of(message, error, dead_messages(connection), now))
             else:
                 for each in dict.fromkeys((message, due)):
-                    mark_failed(write.connection, each, error=str(error), next_at=next_at)
+                    mark_failed(connection, each, error=str(error), next_at=next_at)
         self._note(message, error, given_up=next_at is None)
 
     def _first(self, message: OutboxMessage, write: CountingWrite) -> OutboxMessage:
@@ -119,18 +120,24 @@ class Sender:
             self._free_at[_key(message)] = self._clock() + timedelta(seconds=channel.pause_s)
         return said
 
-    def _tell_another(
-        self, message: OutboxMessage, error: ChannelError, write: CountingWrite, now: datetime
-    ) -> None:
-        """Put word of a recipient who cannot be reached into the outbox of one who can."""
-        if _key(message) not in self._channels:
-            return  # a person took it out of the settings
-        away = {_key(each) for each in dead_messages(write.connection)}
-        others = [channel for key, channel in self._channels.items() if key not in away]
-        others.sort(key=lambda channel: channel.name == message.channel)  # another way is the better one
-        for channel in others[:1]:
-            notice = undelivered(message, str(error), now)
-            add_messages(write.connection, [outbox_message(channel, notice, now)])
+    def _word_of(
+        self, message: OutboxMessage, error: ChannelError, dead: Sequence[OutboxMessage], now: datetime
+    ) -> list[OutboxMessage]:
+        """What tells another of a recipient who cannot be reached."""
+        own = _key(message)
+        if own not in self._channels:
+            return []  # a person took it out of the settings
+        away = {_key(each) for each in dead}
+        others = [key for key in self._channels if key != own]
+        # One whom nothing failed to reach is the better one, and then another way.
+        others.sort(key=lambda key: (key in away, key[0] == message.channel))
+        notice = undelivered(message, str(error), now)
+        for key in others:
+            try:
+                return [outbox_message(self._channels[key], notice, now)]
+            except Exception:  # a plug-in may raise anything: the log says so, and the next one tells
+                log.exception("notice not rendered", extra={"channel": key[0], "id": notice.id})
+        return []
 
     def _note(self, message: OutboxMessage, error: ChannelError | None, *, given_up: bool) -> None:
         about = {

@@ -7,11 +7,16 @@ from datetime import timedelta
 
 import pytest
 
+from monitors.alerts.channels import Channel, Message
+from monitors.alerts.groups import Notice
+from monitors.alerts.sender import Sender, outbox_message
+from monitors.errors import ChannelError
 from monitors.settings import AlertSettings, EmailSettings, Security
 from storage import tables
-from storage.alerts import OutboxMessage, add_messages
+from storage.alerts import OutboxMessage, add_messages, due_messages, mark_sent
 from storage.errors import LeaseLostError
 from tests.helpers.alerts import a_notice, an_alert
+from tests.helpers.board import Board
 from tests.helpers.mail import Mailbox, mail_server
 from tests.helpers.station import Station, a_station
 
@@ -155,3 +160,90 @@ def test_a_sender_that_lost_its_lease_sends_nothing(station: Station, mailbox: M
         station.stages.sender.send(stale)
 
     assert mailbox.bodies == []
+
+
+def test_what_was_sent_is_sent_once_although_the_lease_went_while_it_was(
+    station: Station, mailbox: Mailbox
+) -> None:
+    lease = station.lease("send")
+
+    class Slow(Board):
+        def send(self, message: Message) -> None:
+            super().send(message)
+            station.stages.leases.acquire("send")  # another worker takes over meanwhile
+
+    board = Slow()
+    sender = a_sender(station, board)
+    put(station, board)
+
+    sender.send(lease)
+
+    assert board.taken == ["[FIRING:1] churn 12: drift in age"]
+    assert states(station) == {"all": ("sent", 1)}
+
+
+def test_what_another_worker_sent_meanwhile_stays_sent(station: Station) -> None:
+    class Late(Board):
+        def send(self, message: Message) -> None:
+            (waiting,) = due(station)
+            with station.database.write() as connection:
+                mark_sent(connection, waiting)
+            raise ChannelError("no answer", permanent=True)
+
+    board = Late()
+    put(station, board)
+
+    a_sender(station, board).send(station.lease("send"))
+
+    assert states(station) == {"all": ("sent", 1)}
+
+
+def test_that_somebody_cannot_be_reached_is_told_to_whom_something_did_not_reach_before(
+    station: Station,
+) -> None:
+    away, back = Board(recipient="away"), Board(recipient="back")
+    sender, lease = a_sender(station, away, back), station.lease("send")
+    back.failure = ChannelError("full", permanent=True)
+    put(station, back)
+    sender.send(lease)
+    back.failure, away.failure = None, ChannelError("gone", permanent=True)
+    put(station, away)
+
+    while sender.send(lease):
+        station.clock.move(seconds=1)
+
+    assert back.taken == ["[FIRING:1] inferwatch: messages to away do not arrive"]
+
+
+def test_a_channel_that_cannot_say_that_another_is_away_does_not_keep_it_alive(station: Station) -> None:
+    class Unable(Board):
+        def render(self, notice: Notice) -> Message:
+            raise ZeroDivisionError
+
+    away = Board(recipient="away", failure=ChannelError("gone", permanent=True))
+    put(station, away)
+
+    a_sender(station, away, Unable(name="unable")).send(station.lease("send"))
+
+    assert states(station) == {"away": ("dead", 1)}
+
+
+def a_sender(station: Station, *channels: Channel) -> Sender:
+    return Sender(
+        station.database,
+        counting=station.counting,
+        channels=channels,
+        clock=station.clock,
+        chance=lambda: 1.0,
+    )
+
+
+def put(station: Station, channel: Channel) -> None:
+    """One message of a channel into the outbox."""
+    with station.database.write() as connection:
+        add_messages(connection, [outbox_message(channel, a_notice(), station.clock())])
+
+
+def due(station: Station) -> list[OutboxMessage]:
+    with station.database.read() as connection:
+        return due_messages(connection, station.clock(), limit=10)

@@ -174,5 +174,5 @@ def test_two_who_cannot_be_reached_do_not_write_to_each_other_for_ever(station: 
         rounds += 1
         station.clock.move(minutes=1)
 
-    assert rounds == 2
+    assert rounds == 3  # the message, word of it to the other, and word of that
     assert {row.state for row in station.rows(outbox)} == {"dead"}
