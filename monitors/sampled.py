@@ -130,8 +130,7 @@ class Sampled:
         rows = np.maximum(current["rows"], 0) if "rows" in current else np.zeros(len(expected), np.int64)
         helped = assisted_mean(answers, is_right(answers, manifest), expected, rows)
         if helped is not None:
-            low, high = helped.as_number
-            yield _measured("sampled_accuracy_assisted", helped, (max(low, 0.0), min(high, 1.0)))
+            yield _measured("sampled_accuracy_assisted", helped, helped.as_share)
         if manifest.positive is None:
             return
         found, truth = (answers.cell % 2).astype(np.float64), answers.label.astype(np.float64)

@@ -110,7 +110,7 @@ def mean_error(summary: Summary, answers: Answers) -> Estimate | None:
         return None
     mean = float(weights @ first) / size
     spread = np.maximum(second - 2 * mean * first + n * mean**2, 0.0)
-    variance = float((weights**2 + (1 - answers.share) * weights) @ spread) / size**2
+    variance = float(weights**2 @ spread) / size**2  # as of `Answers.variance`
     return Estimate(value=mean, variance=variance, n=answers.answered)
 
 

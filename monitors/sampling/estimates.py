@@ -57,10 +57,9 @@ class Answers:
         """Of an estimate to which each row adds so much: the part of the choice, and that of chance.
 
         The first is `(w^2 - a w) u^2` summed over answered rows, a the share that was answered (Poisson
-        sampling, in Sarndal, Swensson & Wretman 1992); the second is `w u^2`.
+        sampling, in Sarndal, Swensson & Wretman 1992); the second is `a w u^2`.
         """
-        squares = self.rows * influence**2
-        return float(((self.weight**2 + (1 - self.share) * self.weight) * squares).sum())
+        return float((self.weight**2 * self.rows * influence**2).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,10 @@ class Estimate:
 
     @property
     def as_share(self) -> Interval:
-        """A 95 % interval of a share: Wilson's, of as many rows as would give this variance."""
+        """A 95 % interval of a share: Wilson's, of as many rows as would give this variance.
+
+        Near 0 and 1 the normal law would be too sure, and where all rows agree it would give a point.
+        """
         p = self.value
         spread = p * (1 - p)
         n = spread / self.variance if self.variance > _TINY * spread and spread > 0 else float(self.n)
@@ -158,6 +160,8 @@ def weighted_sequence(weight: Floats, right: Floats, wrong: Floats, alpha: float
 def _edge(v: Floats, right: Floats, wrong: Floats, middle: float, alpha: float) -> float:
     """The least m up to the estimate that is not ruled out: a grid, and another between two of its points."""
     low, high = 0.0, middle
+    if middle <= 0:
+        return low
     for _ in range(2):
         grid = np.linspace(low, high, _GRID)[1:-1]
         kept = np.flatnonzero(_log_wealth(v, right, wrong, grid) < -np.log(alpha))

@@ -34,11 +34,13 @@ def test_the_mean_weighs_each_row_by_one_over_its_probability() -> None:
     assert found.variance == pytest.approx((4 + 100 + 64) / 49 / 49)
 
 
-def test_a_row_that_did_not_answer_adds_to_the_variance() -> None:
-    whole, half = (answered([0.5] * 4, [1, 0, 1, 0], share=share) for share in (1.0, 0.5))
+def test_who_did_not_answer_leaves_the_interval_to_those_who_did() -> None:
+    answers = answered([1.0] * 50, [1] * 40 + [0] * 10, share=0.5)  # 50 of 100 rows, all of them chosen
 
-    # w^2 and w^2 + w / 2, of w = 2
-    assert half.variance(np.ones(4)) / whole.variance(np.ones(4)) == pytest.approx(5 / 4)
+    found = answers.mean(answers.label.astype(float))
+
+    assert found is not None
+    assert found.as_share == pytest.approx(wilson(40, 50))
 
 
 def test_with_equal_probabilities_the_interval_is_wilsons() -> None:
@@ -99,6 +101,34 @@ def test_scores_of_all_rows_help_where_they_tell_something_and_do_no_harm_where_
     assert spread["misled"] == pytest.approx(spread["alone"], rel=0.01)
     # a mean of 300 lies within three standard errors of nothing
     assert all(abs(np.mean(found)) < 3 * spread[name] / 300**0.5 for name, found in errors.items())
+
+
+def test_with_few_wrong_answers_the_assisted_interval_misses_no_more_than_it_says() -> None:
+    random = np.random.default_rng(2)
+    g = np.array([0.9, 0.99, 1.0])  # of each cell; right is 0.97 of all
+    cell = np.repeat([0, 1, 2], [800, 1_200, 2_000])
+    pi = np.array([0.04, 0.01, 0.01])[cell]
+    held = []
+    for _ in range(1_000):
+        right = random.random(4_000) < g[cell]
+        chosen = np.flatnonzero(random.random(4_000) < pi)
+        answers = answered(pi[chosen].tolist(), right[chosen].astype(int).tolist(), cell[chosen].tolist())
+        found = assisted_mean(answers, answers.label.astype(float), g, np.bincount(cell))
+        assert found is not None
+        low, high = found.as_share
+        held.append(low <= g[cell].mean() <= high)
+
+    assert 0.92 <= np.mean(held) <= 0.99
+
+
+def test_of_answers_that_are_all_right_or_all_wrong_the_sequence_has_one_end() -> None:
+    weights, some, none = np.array([2.0, 8.0]), np.array([10.0, 20.0]), np.zeros(2)
+
+    low, high = weighted_sequence(weights, some, none)
+
+    assert 0.5 < low < 1.0
+    assert high == 1.0
+    assert weighted_sequence(weights, none, some) == pytest.approx((0.0, 1 - low))
 
 
 def test_equal_weights_have_the_sequence_of_a_share() -> None:

@@ -12,6 +12,7 @@ from monitors import build, kinds
 from monitors.base import ModelContext
 from monitors.frames import frame_of_columns, frames_of, frames_of_changes
 from monitors.reference import reference_of
+from monitors.statistics import wilson
 from storage.records import Arm, LabelChange, Measurement, Value
 from storage.summary import Summary
 from tests.helpers.monitoring import MODELS, NOON, PANE, event, numbered
@@ -145,6 +146,18 @@ def test_scores_of_all_rows_help_the_assisted_estimate() -> None:
     assert helped is not None
     # the slope of right on certainty is clipped to 1, and the bins' middles are some .95 and .56
     assert helped == pytest.approx(70 / 80 - 0.25 * (0.95 - 0.56), abs=0.02)
+
+
+def test_of_answers_that_are_all_right_no_interval_is_a_point() -> None:
+    rows = [event(rows=1, outputs=sure(0.95)) for _ in range(320)]
+    (frame,) = frames_of(numbered(rows), TWO, PANE)
+    traffic = build("sampling", {}, ModelContext(manifest=TWO)).observe(frame)
+    changes = [each for _ in range(40) for each in answer(TWO, sure(0.95), "1", 0.125)]
+
+    found = said(TWO, traffic + learnt(TWO, changes))
+
+    assert found["sampled_accuracy"].interval == pytest.approx(wilson(40, 40))
+    assert found["sampled_accuracy_assisted"].interval == pytest.approx(wilson(40, 40))
 
 
 def test_a_fall_of_accuracy_breaches_and_chance_does_not() -> None:
