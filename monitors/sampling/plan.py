@@ -177,15 +177,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def _stepped(self, mix: Mix) -> Plan:
         """With new probabilities for these rows and those to come."""
-        allowance = max(self.budget - self.spent, _OVERSPENT_SHARE * self.budget)
+        left, least = self.budget - self.spent, _OVERSPENT_SHARE * self.budget
         known = self.seen + mix
         if self.forecast is not None and self.seen.rows < self.forecast.rows:
             rows, until = self.forecast.rows - self.seen.rows, self.forecast.rows
             known = known if self.steps else self.forecast + known  # once the day departs from it, not again
         else:
-            rows, until = mix.rows + self._to_come(known.rows), 2 * known.rows
+            # once it is used up for as many again, though the clock says that few will come: rows come late
+            to_come = max(self._to_come(known.rows), known.rows if left < least else 0.0)
+            rows, until = mix.rows + to_come, 2 * known.rows
         rest = known.scaled(rows).covering(mix)  # so that these rows alone cost no more than the allowance
-        step = step_of(rest, allowance, until_rows=until, since=self.last_at)
+        step = step_of(rest, max(left, least), until_rows=until, since=self.last_at)
         return msgspec.structs.replace(self, steps=[*self.steps[-_STEPS_KEPT:], step])
 
     def _to_come(self, rows: float) -> float:

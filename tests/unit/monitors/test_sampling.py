@@ -77,6 +77,16 @@ def test_a_day_that_brings_more_than_was_forecast_costs_at_most_twice_its_budget
     assert 90 <= after.spent <= 200
 
 
+def test_segments_that_come_when_the_day_is_over_do_not_use_up_another_budget() -> None:
+    late = [rows(20, hour=23.999, seed=seed) for seed in range(500)]
+
+    plan = a_day(None, 2_000)
+    for part in late:
+        plan, _ = plan.choose(part)
+
+    assert 90 <= plan.spent <= 120
+
+
 def test_a_rare_group_that_becomes_all_of_the_traffic_does_not_cost_more() -> None:
     before = a_day(None, 1_000, rare=240)
 
