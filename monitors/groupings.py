@@ -20,6 +20,8 @@ from monitors.frames import Frame
 OTHER = "other"
 LONGEST = 100
 """Characters of a value that is watched apart."""
+LONGEST_TOGETHER = 300
+"""And of an intersection: its label is part of a key in SQL."""
 MOST_IN_FILES = 50
 AND, BETWEEN = " & ", " | "
 
@@ -42,7 +44,8 @@ def with_protected_groups(frame: Frame, manifest: ModelSpec, admit: Admit) -> Fr
         for name in names[1:]:
             groupings[together] = _crossed(groupings[together], labelled[name])
         if len(names) > 1:
-            groupings[together] = _rest_called(bounded(groupings[together], together, admit), together)
+            crossed = bounded(groupings[together], together, admit, longest=LONGEST_TOGETHER)
+            groupings[together] = _rest_called(crossed, together)
     return frame.grouped(groupings)
 
 
@@ -51,13 +54,13 @@ def of_file(frame: Frame, manifest: ModelSpec) -> Frame:
     return with_protected_groups(frame, manifest, lambda _, values: frozenset(values[:MOST_IN_FILES]))
 
 
-def bounded(groups: Categories, name: str, admit: Admit) -> Categories:
+def bounded(groups: Categories, name: str, admit: Admit, *, longest: int = LONGEST) -> Categories:
     """Groups of which all but the admitted are `other`. A row without a value stays in none."""
     present, counts = np.unique(groups.codes[groups.codes >= 0], return_counts=True)
     if not len(present):
         return Categories(names=(), codes=_missing(groups.codes))
     frequent = [groups.names[code] for code in present[np.argsort(-counts, kind="stable")]]
-    admitted = admit(name, [value for value in frequent if _can_stand_alone(value)])
+    admitted = admit(name, [value for value in frequent if _can_stand_alone(value, longest)])
     names = [value if value in admitted else OTHER for value in groups.names]
     return _renamed(groups, names)
 
@@ -72,9 +75,9 @@ def names_in(label: str) -> tuple[str, ...]:
     return tuple(part.partition("=")[0] for part in label.split(AND))
 
 
-def _can_stand_alone(value: str) -> bool:
+def _can_stand_alone(value: str, longest: int) -> bool:
     """Short, on one line, and something that a page and a mail can show."""
-    return 0 < len(value) <= LONGEST and value.isprintable() and value != OTHER
+    return 0 < len(value) <= longest and value.isprintable() and value != OTHER
 
 
 def _labelled(name: str, groups: Categories) -> Categories:

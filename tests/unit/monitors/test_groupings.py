@@ -52,6 +52,30 @@ def test_values_that_no_page_can_show_are_other() -> None:
     assert set(groups_of(frame, "race")) == {"race=other"}
 
 
+def test_an_intersection_of_long_values_stands_alone() -> None:
+    names = ["marital-status", "native-country", "race", "sex"]  # as Adult has them
+    spec = model(protected=[names])
+    values = ["Married-civ-spouse", "Outlying-US(Guam-USVI-etc)", "Amer-Indian-Eskimo", "Female"]
+    tags: dict[str, list[str | None]] = {name: [value] for name, value in zip(names, values, strict=True)}
+
+    (groups,) = with_every_group(frame_of_columns({"age": [1.0]}, spec, tags=tags), spec).groupings.values()
+
+    assert groups.names == (
+        "marital-status=Married-civ-spouse & native-country=Outlying-US(Guam-USVI-etc) & "
+        "race=Amer-Indian-Eskimo & sex=Female",
+    )
+
+
+def test_an_intersection_too_long_for_an_index_is_other() -> None:
+    names = ["a", "b", "c", "d"]
+    spec = model(protected=[names])
+    tags: dict[str, list[str | None]] = {name: ["x" * 100] for name in names}
+
+    (groups,) = with_every_group(frame_of_columns({"age": [1.0]}, spec, tags=tags), spec).groupings.values()
+
+    assert groups.names == ("a & b & c & d=other",)
+
+
 def test_the_most_frequent_values_are_offered_first() -> None:
     offered: dict[str, list[str]] = {}
 
