@@ -24,7 +24,7 @@ from gateway.body import Headers, Receive, check_no_tensors, read_body
 from gateway.capture import Recorder
 from gateway.errors import ClientLeftError, RefusedError, invalid, refusal_of
 from gateway.keys import Keys, Right
-from gateway.question import Question, header_tags, read_tags
+from gateway.question import MAX_TAG_CHARACTERS, Question, header_tags, read_tags
 from gateway.redaction import Redactions
 from gateway.signature import Signature
 from gateway.watch import Watch
@@ -234,8 +234,8 @@ class HotRoutes:
         if sent is None and listed is None:
             return question
         tags = header_tags(listed)
-        if sent is not None:
-            tags["x-request-id"] = sent.decode("latin-1")[:200]
+        if sent is not None and len(sent) <= MAX_TAG_CHARACTERS:  # half of a longer one would find nothing
+            tags["x-request-id"] = sent.decode("latin-1")
         return replace(
             question, tags={**read_tags(tags, question.rows, "header inferwatch-tags"), **question.tags}
         )

@@ -20,7 +20,7 @@ import msgspec
 from gateway.detectors import Detectors
 from gateway.errors import PrivacyKeyError, RefusedError
 from gateway.metrics import GatewayMetrics
-from inference.manifest import Action, CategoryInput, Detector, ModelSpec, Task, TextInput
+from inference.manifest import Action, CategoryInput, Detector, Input, ModelSpec, NumberInput, Task, TextInput
 from storage.records import InferenceEvent, LabelEvent, Value
 
 log = logging.getLogger(__name__)
@@ -93,29 +93,36 @@ class Redaction:
     def _column(self, done: Callable[[Value], str]) -> _Rewrite:
         return lambda values: [value if _missing(value) else done(value) for value in values]
 
-    def _kept(self, column: object) -> _Rewrite:
+    def _kept(self, column: Input) -> _Rewrite:
         """A kept input is searched too: a request that the model refused is recorded with whatever came."""
         if isinstance(column, TextInput):
             return self._free_text
+        if isinstance(column, NumberInput):
+            return self._numbers
         known = frozenset(column.categories) if isinstance(column, CategoryInput) else frozenset()
 
         def rewrite(values: Cells) -> Cells:
-            if str not in set(map(type, values)):
+            if known.issuperset(values):
                 return values
-            return [
-                self._text(value) if isinstance(value, str) and value not in known else value
-                for value in values
-            ]
+            return [value if value in known else self._searched(value) for value in values]
 
         return rewrite
 
+    def _numbers(self, values: Cells) -> Cells:
+        """Numbers stay, whatever they look like: the model was made for them."""
+        if str not in set(map(type, values)):
+            return values
+        return [self._text(value) if isinstance(value, str) else value for value in values]
+
     def _free_text(self, values: Cells) -> Cells:
         """Numbers too: a card number need not come as a text."""
-        return [value if _missing(value) or value in (True, False) else self._cell(value) for value in values]
+        return [self._searched(value) for value in values]
 
-    def _cell(self, value: Value) -> Value:
+    def _searched(self, value: Value) -> Value:
         if isinstance(value, str):
             return self._text(value)
+        if _missing(value) or value in (True, False):
+            return value
         return MASKED if self.detectors.find(str(value)) else value
 
     def _text(self, text: str) -> str:

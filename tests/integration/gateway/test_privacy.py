@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,22 @@ def test_a_traceparent_of_another_form_is_not_kept(sent: str, kept: str | None, 
         (event,) = gateway.events()
 
     assert event.traceparent == kept
+
+
+def test_a_request_id_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    # Cut in two, an address is none that a detector knows.
+    careful = {**SHOP, "privacy": {"detect": ["email"]}}
+    row = {"age": 40, "country": "DE", "plan": "free"}
+    body = json.dumps({"instances": [row]}).encode()
+
+    with serving(tmp_path, [careful]) as gateway:
+        for padding in (240, 100):
+            sent = "x" * padding + " jane.doe@example.com"
+            gateway.ask("POST", "/v1/models/shop:predict", body, {"x-request-id": sent})
+        long, short = gateway.events()
+
+    assert long.tags == {}
+    assert short.tags == {"x-request-id": ["x" * 100 + " [email]"]}
 
 
 def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

@@ -157,6 +157,30 @@ def test_a_known_category_is_no_personal_data_and_an_unseen_one_may_be() -> None
     assert redaction.columns({"plan": ["030 901820", "030 901821"]})["plan"] == ["030 901820", "[phone]"]
 
 
+def test_a_number_where_a_category_belongs_is_searched() -> None:
+    # It is no measured number, and the event holds it, taken as unseen or refused.
+    redaction = a_redaction(detect=["card"])
+
+    assert redaction.columns({"plan": ["free", 4111111111111111, 17]})["plan"] == ["free", MASKED, 17]
+
+
+def test_a_number_where_a_boolean_belongs_is_searched() -> None:
+    member = [{"name": "member", "type": "boolean"}]
+    redaction = Redaction(a_manifest({"detect": ["card"]}, inputs=member), (), Hash())
+
+    assert redaction.columns({"member": [True, None, 4111111111111111]})["member"] == [True, None, MASKED]
+
+
+def test_a_known_category_of_integers_is_kept_whatever_it_looks_like() -> None:
+    bins = [{"name": "bin", "type": "category", "categories": [411111, 4111111111111111]}]
+    redaction = Redaction(a_manifest({"detect": ["card"]}, inputs=bins), (), Hash())
+
+    assert redaction.columns({"bin": [4111111111111111, 5500000000000004]})["bin"] == [
+        4111111111111111,
+        MASKED,
+    ]
+
+
 def test_what_the_caller_holds_is_never_changed() -> None:
     columns: dict[str, list[Value]] = {"customer": ["Jane"], "comment": [MAIL], "age": [1]}
     redaction = a_redaction(columns={"customer": "mask", "age": "drop"}, detect=["email"])
