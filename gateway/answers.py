@@ -6,11 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from inference.lifecycle import ModelState
-from inference.manifest import CategoryInput, Manifest
 from storage.accounts import Accounting, ProducerAccount
 from storage.framing import Tally
-from storage.reading import EventStory, MeasurementPage, ModelInfo
+from storage.reading import EventStory, MeasurementPage
 from storage.records import Alert, Judgement, Value
 
 
@@ -227,97 +225,3 @@ _EVENT_FIELDS = (
     "at", "outcome", "reason", "protocol", "model", "version", "arm", "rows", "inputs", "outputs", "tags",
     "key", "app_id", "total_s", "queue_s", "compute_s", "tokens", "joules", "traceparent", "replay",
 )  # fmt: skip
-
-
-class ColumnAnswer(msgspec.Struct, kw_only=True):
-    """One input column."""
-
-    name: str
-    type: str
-    categories: list[str | int] | None = None
-
-
-class SignatureAnswer(msgspec.Struct, kw_only=True):
-    """What a model takes and gives."""
-
-    inputs: list[ColumnAnswer]
-    outputs: list[str]
-    classes: list[str]
-    positive: str | None
-    label: str | None
-    slices: list[str]
-    protected: list[list[str]]  # by name, or by the names of an intersection
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> SignatureAnswer:
-        """As the manifest has it."""
-        return cls(
-            inputs=[
-                ColumnAnswer(
-                    name=column.name,
-                    type=column.type,
-                    categories=list(column.categories) if isinstance(column, CategoryInput) else None,
-                )
-                for column in manifest.inputs
-            ],
-            outputs=list(manifest.output_names),
-            classes=list(manifest.outputs.classes),
-            positive=manifest.positive,
-            label=manifest.label,
-            slices=list(manifest.slices),
-            protected=[list(names) for names in manifest.groupings],
-        )
-
-
-class TrafficAnswer(msgspec.Struct, kw_only=True):
-    """How far the events of a version have come."""
-
-    newest_at: datetime
-    counted_at: datetime
-    replay: bool
-
-
-class ModelAnswer(msgspec.Struct, kw_only=True):
-    """One version. `reference` and `traffic` are null while unknown, also where the database is away."""
-
-    name: str
-    version: str
-    state: str
-    current: bool
-    reason: str | None
-    task: str | None
-    backend: str | None
-    device: str | None
-    loaded_at: datetime | None
-    waiting_rows: int
-    signature: SignatureAnswer | None
-    reference: str | None
-    traffic: TrafficAnswer | None
-
-    @classmethod
-    def of(cls, state: ModelState, info: ModelInfo | None) -> ModelAnswer:
-        """As the engine has it, with what SQL knows."""
-        manifest, clock = state.manifest, info.clock if info else None
-        return cls(
-            name=state.name,
-            version=state.version,
-            state=state.state,
-            current=state.current,
-            reason=state.reason,
-            task=manifest.task if manifest else None,
-            backend=manifest.backend if manifest else None,
-            device=state.device,
-            loaded_at=state.loaded_at,
-            waiting_rows=state.waiting_rows,
-            signature=SignatureAnswer.of(manifest) if manifest else None,
-            reference=info.version.reference if info else None,
-            traffic=TrafficAnswer(newest_at=clock.newest_at, counted_at=clock.counted_at, replay=clock.replay)
-            if clock
-            else None,
-        )
-
-
-class ModelsAnswer(msgspec.Struct):
-    """Every version."""
-
-    models: list[ModelAnswer]

@@ -14,8 +14,6 @@ from gateway.answers import (
     AlertsAnswer,
     EventAnswer,
     MeasurementsAnswer,
-    ModelAnswer,
-    ModelsAnswer,
 )
 from gateway.body import decode
 from gateway.documents import ERROR, RESPONSES, Document, json_schema
@@ -23,6 +21,7 @@ from gateway.errors import RefusedError
 from gateway.examples import ExamplesAnswer, examples_of
 from gateway.front import KEY
 from gateway.labels import Labels, LabelsAnswer, LabelsBody
+from gateway.model_answers import ModelAnswer, ModelsAnswer
 from gateway.redaction import Redactions
 from gateway.samples import SamplesAnswer, next_samples
 from gateway.silence_answers import Acknowledged, SilenceEnded, SilenceMade, SilencesAnswer

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,18 +17,15 @@ import typer
 from gateway.alert_commands import alerts_app, audit, silence_app
 from gateway.channel_commands import channels_app
 from gateway.command_options import CONFIG, Config, Key, Url, gateway_url, url_of
+from gateway.key_commands import keys_app
+from gateway.model_commands import models_app, reference_app
 from gateway.rule_commands import rules_app
 
 app = typer.Typer(
-    help="Serves torch models and watches every input and output for drift, data quality and accuracy.",
+    help="Serves torch models and watches what goes in and out: drift, quality, accuracy, toxicity, bias.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-)
-models_app = typer.Typer(help="The model repository.", no_args_is_help=True)
-reference_app = typer.Typer(help="What current traffic is compared with.", no_args_is_help=True)
-keys_app = typer.Typer(
-    help="API keys. Once one exists, every route but the health probes needs one.", no_args_is_help=True
 )
 app.add_typer(models_app, name="models")
 app.add_typer(reference_app, name="reference")
@@ -138,123 +134,6 @@ def dashboard(config: Config = CONFIG) -> None:
     command += ["--host", settings.dashboard.host, "--port", str(settings.dashboard.port)]
     environment = {**os.environ, "INFERWATCH_DATABASE_URL": settings.database.url}
     os.execve(command[0], command, environment)  # noqa: S606  the same process goes on as the dashboard
-
-
-@models_app.command("add")
-def models_add(  # noqa: PLR0913, PLR0917  a command has its options
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="a folder with model.yaml and the weights; or a Detoxify checkpoint; or detoxify:original, "
-            "detoxify:unbiased, detoxify:multilingual, which are downloaded"
-        ),
-    ],
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="of a checkpoint: the folder with config.json and the tokenizer")
-    ] = None,
-    sha256: Annotated[str | None, typer.Option(help="of a checkpoint: refuse any other file")] = None,
-    name: Annotated[str | None, typer.Option(help="of a checkpoint: what to call the model")] = None,
-    version: Annotated[
-        str | None, typer.Option(help="of a checkpoint: the first 8 digits of its hash, if not given")
-    ] = None,
-    config: Config = CONFIG,
-) -> None:
-    """Check a model and record it, with the hashes of its files, as a version of the repository."""
-    from gateway.settings_file import load_settings
-    from inference.detoxify.adding import Import, folder_to_add
-    from inference.repository import Repository
-
-    settings = load_settings(config).engine
-    settings.repository.mkdir(parents=True, exist_ok=True)
-    said = Import(tokenizer=tokenizer, sha256=sha256, name=name, version=version)
-    with folder_to_add(source, said) as folder:
-        manifest = Repository(settings.repository).add(folder, settings.code, at=datetime.now(UTC))
-    typer.echo(f"{manifest.name} {manifest.version} added to {settings.repository}")
-
-
-@models_app.command("list")
-def models_list(config: Config = CONFIG) -> None:
-    """Every version in the repository, newest last."""
-    from gateway.settings_file import load_settings
-    from inference.repository import Repository
-
-    repository = Repository(load_settings(config).engine.repository)
-    for manifest in repository.manifests():
-        reference = repository.reference_path(manifest.name, manifest.version).exists()
-        typer.echo(
-            f"{manifest.name}\t{manifest.version}\t{manifest.task}\t{manifest.backend}\t"
-            f"{'reference set' if reference else 'no reference'}\tadded {manifest.added_at}"
-        )
-
-
-@reference_app.command("set")
-def reference_set(
-    model: Annotated[str, typer.Argument(help="name of the model")],
-    file: Annotated[Path, typer.Option("--from", help="CSV (gzip too) or Parquet, one row a request")],
-    version: Annotated[str | None, typer.Option(help="the newest, if not given")] = None,
-    config: Config = CONFIG,
-) -> None:
-    """Take a file as the reference of a model version. Where it lacks the outputs, the model makes them."""
-    from gateway.build import set_reference_of
-    from gateway.settings_file import load_settings
-
-    made = set_reference_of(load_settings(config), model, version, file)
-    reference = made.reference
-    how = "outputs made by the model" if made.scored else "outputs from the file"
-    typer.echo(f"{reference.model} {reference.version}: {reference.rows} rows of {reference.source}, {how}")
-    if made.not_scored is not None:
-        typer.echo(f"its texts were not scored for toxicity: {made.not_scored}", err=True)
-    if made.refused:
-        typer.echo(
-            f"{made.refused} rows were refused by the model, the first: {made.first_refusal}", err=True
-        )
-
-
-@keys_app.command("create")
-def keys_create(
-    name: Annotated[str, typer.Argument(help="whose key it is; recorded with every request")],
-    right: Annotated[
-        list[str] | None,
-        typer.Option(help="infer, label, read or act (silence, acknowledge); all of them if not given"),
-    ] = None,
-    days: Annotated[
-        float | None, typer.Option(help="days until it expires; never if not given", min=0)
-    ] = None,
-    config: Config = CONFIG,
-) -> None:
-    """Make an API key and show it, this once."""
-    from gateway.keys import KeyFile, rights_of
-    from gateway.settings_file import load_settings
-
-    now = datetime.now(UTC)
-    expires_at = None if days is None else now + timedelta(days=days)
-    file = KeyFile(load_settings(config).gateway.keys_file)
-    typer.echo(file.create(name, rights_of(right or []), now, expires_at))
-
-
-@keys_app.command("list")
-def keys_list(config: Config = CONFIG) -> None:
-    """Every key: name, first characters, rights, and whether it can be used."""
-    from gateway.keys import KeyFile
-    from gateway.settings_file import load_settings
-
-    now = datetime.now(UTC)
-    for key in KeyFile(load_settings(config).gateway.keys_file).read():
-        state = "revoked" if key.revoked_at else "usable" if key.usable(now) else "expired"
-        until = f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "no expiry"
-        typer.echo(f"{key.name}\t{key.prefix}…\t{','.join(sorted(key.rights))}\t{state}\t{until}")
-
-
-@keys_app.command("revoke")
-def keys_revoke(
-    name: Annotated[str, typer.Argument(help="as `keys list` shows it")], config: Config = CONFIG
-) -> None:
-    """Refuse a key from now on. A running gateway sees it within a second."""
-    from gateway.keys import KeyFile
-    from gateway.settings_file import load_settings
-
-    KeyFile(load_settings(config).gateway.keys_file).revoke(name, datetime.now(UTC))
-    typer.echo(f"{name} revoked")
 
 
 @app.command()
