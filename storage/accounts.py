@@ -124,16 +124,19 @@ def lags(connection: Connection, monitor: str | None = None) -> list[Lag]:
 
 
 def counted_up_to(connection: Connection, monitors: Collection[str]) -> dict[str, datetime]:
-    """The time of the oldest record that waits for a monitor. One for which nothing waits is missing."""
+    """The time of the oldest record that waits for a monitor. One for which nothing waits is missing.
+
+    Partition by partition, so that of a long log only what waits is read.
+    """
+    partitions = connection.scalars(sa.select(head.c.partition)).all()
     found: dict[str, datetime] = {}
     for monitor in monitors:
-        passed = sa.select(cursor.c.seq).where(
-            cursor.c.monitor == monitor, cursor.c.partition == segment.c.partition
-        )
-        waits = segment.c.seq > sa.func.coalesce(passed.scalar_subquery(), 0)
-        oldest = connection.scalar(sa.select(sa.func.min(segment.c.first_at)).where(waits))
-        if oldest is not None:
-            found[monitor] = oldest
+        places = sa.select(cursor.c.partition, cursor.c.seq).where(cursor.c.monitor == monitor)
+        passed = {row.partition: row.seq for row in connection.execute(places)}
+        oldest = [_oldest_after(connection, partition, passed.get(partition, 0)) for partition in partitions]
+        waiting = [at for at in oldest if at is not None]
+        if waiting:
+            found[monitor] = min(waiting)
     return found
 
 
@@ -185,3 +188,11 @@ def _events_after(connection: Connection, partition: int, seq: int) -> int:
     return int(
         connection.scalar(sa.select(total).where(segment.c.partition == partition, segment.c.seq > seq)) or 0
     )
+
+
+def _oldest_after(connection: Connection, partition: int, seq: int) -> datetime | None:
+    oldest = sa.select(sa.func.min(segment.c.first_at)).where(
+        segment.c.partition == partition, segment.c.seq > seq
+    )
+    at: datetime | None = connection.scalar(oldest)
+    return at
