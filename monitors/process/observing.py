@@ -124,7 +124,9 @@ class _Framed:
 
     def observed_by(self, monitor: Monitor) -> Callable[[Events], Panes]:
         return lambda events: {
-            pane: monitor.observe(frame) for pane, frame in self._panes(events) if _is_shown(monitor, pane)
+            pane: _kept(pane, monitor.observe(frame))
+            for pane, frame in self._panes(events)
+            if _is_shown(monitor, pane)
         }
 
     def _panes(self, events: Events) -> list[tuple[Pane, Frame]]:
@@ -164,6 +166,11 @@ def _changes_observed_by(monitor: Monitor, watched: Watched, slices: Slices) -> 
 
 def _is_shown(monitor: Monitor, pane: Pane) -> bool:
     return monitor.uses_slices or pane[0].slice == ALL
+
+
+def _kept(pane: Pane, summary: Summary) -> Summary:
+    """Examples of the whole alone: nobody asks for those of a slice, which take more room than its counts."""
+    return summary if pane[0].slice == ALL else Summary(summary.counts, summary.reference)
 
 
 def _scope(watched: Watched, frame: Frame, name: str) -> Scope:

@@ -109,6 +109,21 @@ def test_slices_are_judged_apart(station: Station) -> None:
     }
 
 
+def test_places_of_the_worst_texts_are_kept_for_the_whole_and_not_again_for_each_slice(
+    station: Station,
+) -> None:
+    store(station, 40, rude=10)
+
+    station.score()
+
+    kept = {
+        pane.scope.slice
+        for pane, summary in station.summaries("toxicity").items()
+        if any(summary.examples.values())
+    }
+    assert kept == {"all"}
+
+
 def test_a_window_is_judged_only_when_its_texts_were_scored(station: Station) -> None:
     store(station, 200)
     station.store([a_comment("the last", minute=25)])
