@@ -86,6 +86,16 @@ def open_alerts(
     return [alert_of(row) for row in connection.execute(statement)]
 
 
+def unchanged_alerts(connection: Connection, *, since: datetime) -> list[tuple[Alert, datetime]]:
+    """Open alerts that were written last before a time of the wall clock, and when that was."""
+    statement = (
+        sa.select(table)
+        .where(table.c.status != AlertStatus.RESOLVED.value, table.c.stored_at <= since)
+        .order_by(table.c.starts_at, table.c.id)
+    )
+    return [(alert_of(row), row.stored_at) for row in connection.execute(statement)]
+
+
 def rule_states(connection: Connection, *, model: str, version: str) -> dict[str, bytes]:
     """What the rules remember of a model version, by fingerprint."""
     statement = sa.select(alert_state.c.fingerprint, alert_state.c.body).where(

@@ -17,7 +17,8 @@ from storage.records import Alert, AlertStatus, Scope
 from storage.windows import ModelClock
 
 GIVEN_UP = timedelta(days=7)
-"""What has been gone for longer, and of which nobody was told, is not missed any more."""
+"""What has been gone for longer, and of which nobody was told, is not missed any more; what was told, after
+twice as long."""
 
 
 def absences(  # noqa: PLR0913  # each is a fact about the traffic
@@ -33,26 +34,40 @@ def absences(  # noqa: PLR0913  # each is a fact about the traffic
     """The alerts that change. `known`: open ones. `settled`: all that came is counted."""
     open_ = {(alert.scope.model, alert.scope.version): alert for alert in known if alert.rule == NO_DATA}
     if rule is None or after is None:
-        return [_over(alert, max(now, alert.starts_at)) for alert in open_.values()]
-    order = {(each.model, each.version): place for place, each in enumerate(versions)}
+        words = "no model is missed any more, as the settings say"
+        return [_over(alert, max(now, alert.starts_at), words) for alert in open_.values()]
+    order = order_of(versions)
     changed = []
     for clock in clocks:
         key = (clock.model, clock.version)
-        followed = _followed(clock, clocks, order)
+        followed = is_replaced(clock, clocks, order)
+        quiet = now - clock.counted_at
+        given_up = max(GIVEN_UP, 2 * after)
         alert = open_.get(key)
         if alert is not None:
             if clock.counted_at > alert.starts_at:
-                changed.append(_over(alert, clock.counted_at))
+                words = f"events come again since {clock.counted_at:%Y-%m-%d %H:%M} UTC"
+                changed.append(_over(alert, clock.counted_at, words))
             elif followed:
-                changed.append(_over(alert, max(now, alert.starts_at)))
+                words = "its traffic has gone to a later version"
+                changed.append(_over(alert, max(now, alert.starts_at), words))
+            elif settled and quiet >= 2 * given_up:
+                words = f"{alert.summary}; it is not missed any more"
+                changed.append(_over(alert, max(now, alert.starts_at), words))
             continue
-        quiet = now - clock.counted_at
-        if settled and not clock.replay and not followed and after <= quiet < max(GIVEN_UP, 2 * after):
+        if settled and not clock.replay and not followed and after <= quiet < given_up:
             changed.append(_missing(clock, rule, clock.counted_at + after, now))
     return changed
 
 
-def _followed(clock: ModelClock, clocks: Sequence[ModelClock], order: Mapping[tuple[str, str], int]) -> bool:
+def order_of(versions: Sequence[ModelVersion]) -> dict[tuple[str, str], int]:
+    """Where a version stands among those of its model."""
+    return {(each.model, each.version): place for place, each in enumerate(versions)}
+
+
+def is_replaced(
+    clock: ModelClock, clocks: Sequence[ModelClock], order: Mapping[tuple[str, str], int]
+) -> bool:
     """Whether the traffic has gone to a version that was registered later."""
     own = order.get((clock.model, clock.version), -1)
     return any(
@@ -80,6 +95,5 @@ def _missing(clock: ModelClock, rule: Rule, starts_at: datetime, now: datetime) 
     )
 
 
-def _over(alert: Alert, at: datetime) -> Alert:
-    summary = f"events come again since {at:%Y-%m-%d %H:%M} UTC"
-    return replace(alert, status=AlertStatus.RESOLVED, summary=summary, updated_at=at, ends_at=at)
+def _over(alert: Alert, at: datetime, why: str) -> Alert:
+    return replace(alert, status=AlertStatus.RESOLVED, summary=why, updated_at=at, ends_at=at)

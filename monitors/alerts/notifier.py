@@ -12,30 +12,43 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from monitors.alerts.absence import absences
+from monitors.alerts.absence import absences, is_replaced, order_of
 from monitors.alerts.channels import Channel
 from monitors.alerts.groups import NoticeReason
 from monitors.alerts.notify import notify
 from monitors.alerts.policy import Policy
 from monitors.alerts.postbox import Post, Postbox
-from monitors.alerts.retiring import retired
+from monitors.alerts.retiring import REPLACED, Retired, Unmeasured, given_up, retired
 from monitors.alerts.situations import Episode, GroupState, Memory, Situation, Telling
 from monitors.alerts.suppression import Member
+from monitors.process.actions import ACTIONS
 from monitors.rulebook import NO_DATA
 from storage.accounts import lags
-from storage.alerts import add_messages, delete_rule_states, open_alerts, save_alerts, withdraw_alerts
+from storage.alerts import (
+    add_messages,
+    delete_rule_states,
+    open_alerts,
+    save_alerts,
+    unchanged_alerts,
+    withdraw_alerts,
+)
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database
 from storage.leases import Lease
 from storage.matching import labels_of
+from storage.measurements import measured_of
+from storage.models import model_versions
 from storage.records import Alert, AlertStatus
 from storage.telling import Kind, Standing, forget, mark_told, remember, standing
+from storage.windows import model_clocks
 
 log = logging.getLogger(__name__)
 
 SETTLED = timedelta(seconds=60)
 """After a start or an outage, no model is missed for so long: its events may still be on their way."""
+SWEPT = timedelta(hours=1)
+"""How often it is looked for alerts that nothing measures any more."""
 
 
 class Notifier:
@@ -60,6 +73,7 @@ class Notifier:
         self._looked_at: datetime | None = None
         self._steady_since: datetime | None = None
         self._rules_known = False  # whether alerts of rules that are gone were looked for
+        self._swept_at: datetime | None = None  # and those that nothing measures any more
         self.told: Counter[NoticeReason] = Counter()  # notices by reason, since this process began
         self.reasons: Mapping[str, NoticeReason] = {}  # of every group, at the last look
         self.expecting = False  # whether time alone may bring more to tell
@@ -74,8 +88,11 @@ class Notifier:
         now = self._clock()
         settled = self._settled(now)
         if not self._rules_known:
-            self._retire(lease, now)
+            self._retire(self._without_rule(now), lease, now)
             self._rules_known = True
+        if settled and (self._swept_at is None or abs(now - self._swept_at) >= SWEPT) and not self._behind():
+            self._retire(self._unmeasured(now), lease, now)
+            self._swept_at = now
         with self._database.read() as connection:
             found = standing(connection, now)
         alerts = self._absences(found, now, settled=settled)
@@ -94,10 +111,31 @@ class Notifier:
         self._looked_at = now
         return self._steady_since is not None and now - self._steady_since >= SETTLED
 
-    def _retire(self, lease: Lease, now: datetime) -> None:
+    def _without_rule(self, now: datetime) -> Retired:
         """Once a process: settings do not change while it runs."""
         with self._database.read() as connection:
-            found = retired(open_alerts(connection), self._policy.rules.values(), now)
+            return retired(open_alerts(connection), self._policy.rules.values(), now)
+
+    def _unmeasured(self, now: datetime) -> Retired:
+        """What is seen by the clock alone is not among them."""
+        with self._database.read() as connection:
+            clocks, order = model_clocks(connection), order_of(model_versions(connection))
+            replaced = {
+                (each.model, each.version)
+                for each in clocks
+                if now - each.counted_at >= REPLACED and is_replaced(each, clocks, order)
+            }
+            found = []
+            for alert, since in unchanged_alerts(connection, since=now - REPLACED):
+                if alert.rule == NO_DATA:
+                    continue
+                last = measured_of(connection, alert, limit=1)
+                length = last[0].window.end - last[0].window.start if last else timedelta(0)
+                key = (alert.scope.model, alert.scope.version)
+                found.append(Unmeasured(alert=alert, since=since, window=length, replaced=key in replaced))
+        return given_up(found, now)
+
+    def _retire(self, found: Retired, lease: Lease, now: datetime) -> None:
         gone = {alert.fingerprint for alert in (*found.over, *found.withdrawn)}
         if not gone:
             return
@@ -105,7 +143,7 @@ class Notifier:
             save_alerts(write.connection, found.over, stored_at=now)
             withdraw_alerts(write.connection, found.withdrawn)
             delete_rule_states(write.connection, gone)
-        log.info("alerts of rules that are gone are over", extra={"alerts": len(gone)})
+        log.info("alerts that no window can resolve are over", extra={"alerts": len(gone)})
 
     def _absences(self, found: Standing, now: datetime, *, settled: bool) -> list[Alert]:
         changed = absences(
@@ -122,9 +160,12 @@ class Notifier:
         return [alert for alert in changed if alert.status is AlertStatus.RESOLVED]
 
     def _behind(self) -> bool:
-        """Whether events wait to be counted: then nobody knows which models have traffic."""
+        """Whether events wait to be counted: then nobody knows which models have traffic.
+
+        The clocks of models move with the read position of actions; texts may wait longer for their scores.
+        """
         with self._database.read() as connection:
-            return any(lag.events for lag in lags(connection))
+            return any(lag.events for lag in lags(connection, ACTIONS))
 
     def _situation(self, found: Standing, changed: Sequence[Alert]) -> Situation:
         told = {_key(each.alert): each.told for each in found.alerts}

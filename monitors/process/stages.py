@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inference.repository import Repository
@@ -21,6 +21,7 @@ from monitors.process.runner import Runner
 from monitors.process.slices import Slices
 from monitors.process.watched import Watchlist
 from monitors.process.windows import Judge
+from monitors.rulebook import NO_DATA, Rule
 from monitors.scores import TakeScorer, TextScorer
 from monitors.settings import AlertSettings, MonitorSettings
 from storage.clock import Clock
@@ -101,6 +102,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
     )
     channels = build_channels(alerts)
     policy = policy_of(alerts)
+    policy = replace(policy, rules=_judged(policy.rules, settings.off))
     return Stages(
         database=database,
         log=log,
@@ -152,6 +154,11 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
         ),
         sender=Sender(database, counting=counting, channels=channels, clock=clock, chance=chance),
     )
+
+
+def _judged(rules: Mapping[str, Rule], off: Collection[str]) -> Mapping[str, Rule]:
+    """Rules that something measures for. That a model has no events is seen without a monitor."""
+    return {name: rule for name, rule in rules.items() if name == NO_DATA or rule.monitor not in off}
 
 
 def _scoring(  # noqa: PLR0913  # as above

@@ -13,7 +13,7 @@ import pytest
 from monitors.alerts.channels import Message
 from monitors.alerts.groups import Notice
 from monitors.alerts.postbox import Postbox
-from monitors.settings import AlertSettings, EmailSettings, Security
+from monitors.settings import AlertSettings, EmailSettings, MonitorSettings, Security
 from storage import tables
 from storage.alerts import save_alerts
 from storage.errors import LeaseLostError
@@ -234,6 +234,19 @@ def test_no_model_is_missed_while_events_wait_to_be_counted(station: Station) ->
     assert mails(station) == []
 
 
+def test_a_model_is_missed_although_texts_wait_for_their_scores(station: Station) -> None:
+    station.store([an_event(at=NOON)])
+    station.count()
+    with station.counting.transaction(station.lease("scores-0")) as write:
+        write.enrol("toxicity", 0)
+    pass_by(station, minutes=2)
+    station.clock.move(hours=1)
+
+    pass_by(station, minutes=2)
+
+    assert mails(station) == [("first", "[FIRING:1] shop 1: no_data")]
+
+
 def test_without_channels_alerts_are_noted_as_told(database_url: str) -> None:
     with a_station(database_url, partitions=1) as station:
         put(station, "age")
@@ -259,6 +272,42 @@ def test_alerts_of_a_rule_that_was_switched_off_are_over(database_url: str) -> N
         assert told[1:] == [("changed", "[FIRING:1] shop 1: drift in age, plan")]
         (over,) = [row for row in station.rows(tables.alert) if row.status == "resolved"]
         assert (over.column, over.told) == ("plan", "resolved")
+
+
+def test_alerts_of_a_monitor_that_was_switched_off_are_over(database_url: str) -> None:
+    with a_station(database_url, partitions=1, alerts=AlertSettings(email=EMAIL)) as station:
+        put(station, "age")
+        pass_by(station, minutes=1)
+
+    off = MonitorSettings(off=("drift",))
+    with a_station(database_url, alerts=AlertSettings(email=EMAIL), settings=off, at=NOON + HOUR) as station:
+        pass_by(station, minutes=1)
+
+        assert mails(station)[1:] == [("resolved", "[RESOLVED] shop 1: drift in age")]
+
+
+def test_what_nothing_measures_any_more_is_over_after_a_week(station: Station) -> None:
+    put(station, "age", "gone")
+    pass_by(station, minutes=1)
+    station.clock.move(days=7)
+    put(station, "age")
+    pass_by(station, minutes=5)
+
+    (over,) = [row for row in station.rows(tables.alert) if row.status == "resolved"]
+    assert (over.column, over.told) == ("gone", "resolved")
+    assert mails(station)[-1] == ("changed", "[FIRING:1] shop 1: drift in age, gone")
+
+
+def test_nothing_is_given_up_while_events_of_the_last_days_wait(station: Station) -> None:
+    put(station, "age")
+    station.store([an_event(at=NOON)])
+    station.count()
+    station.clock.move(days=8)
+    station.store([an_event(at=station.clock())])
+
+    pass_by(station, minutes=5)
+
+    assert [row.status for row in station.rows(tables.alert)] == ["firing"]
 
 
 def test_a_channel_that_cannot_make_a_message_holds_up_no_other(

@@ -115,3 +115,21 @@ def test_the_severity_is_that_of_the_rule() -> None:
     (severe,) = look(a_clock(), after_h=1, rule=replace(RULE, name="no_data", severity=alert.severity))
 
     assert severe == alert
+
+
+def test_what_was_told_is_given_up_after_two_weeks() -> None:
+    known = look(a_clock(), after_h=1)
+
+    assert look(a_clock(), after_h=14 * 24 - 1, known=known) == []
+    (over,) = look(a_clock(), after_h=14 * 24, known=known)
+
+    assert over.status is AlertStatus.RESOLVED
+    assert over.summary == "no event came since 2026-03-02 12:00 UTC; it is not missed any more"
+
+
+def test_its_end_says_where_the_traffic_went() -> None:
+    known = look(a_clock(), after_h=1)
+
+    (over,) = look(a_clock(), a_clock(NOON + HOUR / 2, version="2"), after_h=1.2, known=known)
+
+    assert over.summary == "its traffic has gone to a later version"
