@@ -17,6 +17,7 @@ from gateway.settings import Settings
 from gateway.supervisor import port_problem
 from inference.errors import InferenceError
 from inference.repository import Repository
+from monitors import MONITORS
 from monitors.alerts.posting import Poster
 from monitors.errors import MonitorError
 from monitors.rule_settings import effective_rules
@@ -45,7 +46,9 @@ def findings(settings: Settings) -> Iterator[Finding]:
         ("keys", _keys),
         ("models", _models),
         ("privacy", _privacy),
+        ("monitors", _monitors),
         ("toxicity", _toxicity),
+        ("bias", _bias),
         ("journal", _journal),
         ("database", _database),
         ("rules", _rules),
@@ -124,6 +127,32 @@ def _toxicity(settings: Settings) -> str:
             f"{', '.join(classes)}"
         )
     return f"texts are scored by {words_of(found)}"
+
+
+def _monitors(settings: Settings) -> str:
+    """Names and options as the monitor process would take them at its start."""
+    from monitors.process.watched import check_monitors  # noqa: PLC0415  as above
+
+    check_monitors(settings.monitor)
+    running = [name for name in MONITORS if name not in settings.monitor.off]
+    return f"{len(running)} run: {', '.join(running)}" if running else "all are switched off (monitor.off)"
+
+
+def _bias(settings: Settings) -> str:
+    """What must not matter to a model; and whether a reference group is of something else."""
+    from monitors.groupings import AND, names_in  # noqa: PLC0415  only where it is asked for
+
+    manifests = Repository(settings.engine.repository).manifests()
+    protected = list(dict.fromkeys(names for manifest in manifests for names in manifest.groupings))
+    listed = ", ".join(AND.join(names) for names in protected)
+    groups = settings.monitor.monitors.get("bias", {}).get("reference_groups", [])
+    for group in map(str, groups if isinstance(groups, list) else []):
+        if names_in(group) not in protected:
+            raise _WrongError(
+                f"monitor.monitors.bias.reference_groups: no model protects what '{group}' is a group of; "
+                f"protected in model.yaml: {listed or 'nothing'}"
+            )
+    return f"compared are the groups of {listed}" if listed else "no model names what is protected"
 
 
 def _privacy(settings: Settings) -> str:

@@ -13,13 +13,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from gateway.checks import findings
 from gateway.cli import app
+from gateway.settings_file import parse_settings
 from monitors.reference import Reference
 from tests.helpers.acting import a_firing_alert
 from tests.helpers.detoxify import bert_checkpoint
 from tests.helpers.overseeing import overseen
 from tests.helpers.ports import free_port
-from tests.helpers.serving import ECHO, Serving, serving
+from tests.helpers.serving import ECHO, Serving, add_models, serving
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -154,6 +156,40 @@ def test_check_says_what_is_wrong_and_what_is_well(folder: Path) -> None:
     assert "inferwatch models add" in before.stderr
     assert after.returncode == 0, after.stderr
     assert "uvloop and httptools" in after.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{monitors: {bias: {max_diference: 0.2}}}", "did you mean 'max_difference'?"),
+        ("{monitors: {biass: {}}}", "did you mean 'bias'?"),
+        ("{off: [toxcity]}", "did you mean 'toxicity'?"),
+    ],
+)
+def test_check_finds_what_would_stop_the_monitor_process_at_its_start(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    settings = parse_settings(f"monitor: {text}", tmp_path / "inferwatch.yaml", {})
+
+    (found,) = [each for each in findings(settings) if each.what == "monitors"]
+
+    assert not found.well
+    assert said in found.words
+
+
+@pytest.mark.parametrize(("group", "well"), [("race=A", True), ("rase=A", False), ("race=A & sex=f", False)])
+def test_check_finds_a_reference_group_of_something_that_nobody_protects(
+    group: str, well: bool, tmp_path: Path
+) -> None:
+    text = f"monitor: {{monitors: {{bias: {{reference_groups: ['{group}']}}}}}}"
+    settings = parse_settings(text, tmp_path / "inferwatch.yaml", {})
+    add_models(tmp_path, settings, [{**ECHO, "protected": ["race", "sex"]}])
+
+    (found,) = [each for each in findings(settings) if each.what == "bias"]
+
+    assert found.well is well
+    assert "race, sex" in found.words
+    assert well or group in found.words
 
 
 def test_serving_on_a_port_that_is_taken_says_by_whom(
