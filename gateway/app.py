@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 from starlette.exceptions import HTTPException
 
-from gateway.documents import RESPONSES, add_hot_routes
+from gateway.documents import RESPONSES, add_hot_routes, add_keys
 from gateway.errors import RefusedError
 from gateway.front import error_body
 from gateway.hot import refusal_headers
@@ -105,7 +105,7 @@ async def _watch_lag(metrics: GatewayMetrics) -> None:
 def _document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        app.openapi_schema = add_hot_routes(document)
+        app.openapi_schema = add_keys(add_hot_routes(document))
     return app.openapi_schema
 
 

@@ -1,4 +1,4 @@
-"""What FastAPI cannot know of `/openapi.json`: the hot routes in front of it, and the errors of each."""
+"""What FastAPI cannot know of `/openapi.json`: the hot routes, the errors of each, and keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.front import PROBES, right_for
+from gateway.hot import route_of
+from gateway.keys import Right
 from gateway.kserve_v1 import PredictBody, Predictions
 from gateway.oip import InferAnswer, InferBody
 
@@ -52,6 +55,23 @@ def add_hot_routes(document: Document) -> Document:
     ):
         paths[path] = {"post": _operation("Open Inference Protocol v2", parameters, infer, answer)}
     paths["/v1/models/{name}:predict"] = {"post": _operation("KServe V1", ["name"], predict, predictions)}
+    return document
+
+
+def add_keys(document: Document) -> Document:
+    """The key that a route wants once one exists, and the right that it must have."""
+    about = "`inferwatch keys create`; none is wanted until one exists"
+    schemes = {"key": {"type": "http", "scheme": "bearer", "description": about}}
+    document.setdefault("components", {})["securitySchemes"] = schemes
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if path in PROBES:
+                continue
+            operation["security"] = [{"key": []}, {}]
+            right = Right.INFER if route_of(path) else right_for(method.upper(), path)
+            if right is not None:
+                said = operation.get("description", "")
+                operation["description"] = f"{said}\n\nA key needs the right `{right}`.".strip()
     return document
 
 

@@ -19,8 +19,16 @@ from storage.records import EventId, LabelEvent
 MAX_LABELS = 10_000
 MAX_LABEL_CHARACTERS = 1000
 
-Row = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-EventKey = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
+Row = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="of the event, from 0")]
+EventKey = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=MAX_ID_CHARACTERS,
+        description="of the event: its `x-request-id`, or the id that the app gave it",
+    ),
+]
+KnownSince = Annotated[str | None, msgspec.Meta(description="ISO 8601; now if not given. The latest wins")]
 
 
 class Label(msgspec.Struct):
@@ -29,7 +37,7 @@ class Label(msgspec.Struct):
     id: EventKey
     label: str | int | float | bool
     row: Row = 0
-    at: str | None = None
+    at: KnownSince = None
 
 
 class LabelsBody(msgspec.Struct):

@@ -24,6 +24,7 @@ LabelName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 LabelValue = Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS)]
 MatcherText = Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS + 100)]
 Author = Annotated[str, msgspec.Meta(max_length=100)]
+Signed = Annotated[Author | None, msgspec.Meta(description="the name of the key if not given")]
 Comment = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
@@ -39,19 +40,22 @@ class SilenceBody(msgspec.Struct, forbid_unknown_fields=True):
     """Which alerts nobody is to be told of, until when, and why. All matchers must hold."""
 
     matchers: Annotated[
-        list[MatcherBody | MatcherText], msgspec.Meta(min_length=1, max_length=MAX_MATCHERS)
-    ]  # a text is written as Alertmanager does: model="churn"
-    author: Author | None = None  # the name of the key if not given
+        list[MatcherBody | MatcherText],
+        msgspec.Meta(
+            min_length=1, max_length=MAX_MATCHERS, description='a text is as Alertmanager\'s: model="churn"'
+        ),
+    ]
+    author: Signed = None
     comment: Comment = ""
-    starts_at: str | None = None  # now if not given
-    ends_at: str | None = None
-    duration: str | None = None  # in place of ends_at: 30m, 4h, 1d
+    starts_at: Annotated[str | None, msgspec.Meta(description="ISO 8601; now if not given")] = None
+    ends_at: Annotated[str | None, msgspec.Meta(description="ISO 8601; or say `duration`")] = None
+    duration: Annotated[str | None, msgspec.Meta(description="in place of `ends_at`: 30m, 4h, 1d")] = None
 
 
 class AcknowledgeBody(msgspec.Struct, forbid_unknown_fields=True):
     """Who looks after the alert, and a word to the others."""
 
-    author: Author | None = None  # the name of the key if not given
+    author: Signed = None
     comment: Comment = ""
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from gateway.front import PROBES
 from storage.alerts import save_alerts
 from storage.database import open_writer
 from tests.helpers.acting import AT, a_firing_alert
@@ -52,6 +53,44 @@ def document(with_database: Serving) -> dict[str, Any]:
 
 def test_the_hot_routes_are_documented(document: dict[str, Any]) -> None:
     assert document["paths"].keys() >= HOT
+
+
+def test_every_route_but_the_probes_is_documented_with_its_key(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    free = {path for path, operations in document["paths"].items() for each in operations.values()
+            if "security" not in each}  # fmt: skip
+
+    assert [(scheme["type"], scheme["scheme"]) for scheme in schemes.values()] == [("http", "bearer")]
+    assert free == set(document["paths"]) & PROBES
+    for path in document["paths"].keys() - PROBES:
+        for operation in document["paths"][path].values():
+            assert operation["security"] == [{name: []} for name in schemes] + [
+                {}
+            ]  # none where no key exists
+    assert {401, 403} <= {int(status) for status in document["paths"]["/api/samples"]["get"]["responses"]}
+
+
+def test_the_document_tells_which_right_a_route_wants(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+
+    assert "right `label`" in paths["/api/labels"]["post"]["description"]
+    assert "right `read`" in paths["/api/samples"]["get"]["description"]
+    assert "right `act`" in paths["/api/silences/{id}"]["delete"]["description"]
+    assert "right `infer`" in paths["/v1/models/{name}:predict"]["post"]["description"]
+    assert "right" not in paths["/v1/models"]["get"]["description"]
+
+
+def test_what_a_body_takes_is_said_where_its_type_does_not(document: dict[str, Any]) -> None:
+    bodies = {path: document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+              for path in ("/api/labels", "/api/silences")}  # fmt: skip
+    label = bodies["/api/labels"]["properties"]["labels"]["items"]["properties"]
+    silence = bodies["/api/silences"]["properties"]
+
+    assert "x-request-id" in label["id"]["description"]
+    assert "ISO 8601" in label["at"]["description"]
+    assert "4h" in silence["duration"]["description"]
+    assert "ISO 8601" in silence["ends_at"]["description"]
+    assert 'model="' in silence["matchers"]["description"]
 
 
 def test_no_route_answers_with_a_server_error_or_otherwise_than_documented(
