@@ -38,7 +38,6 @@ _STRATA_SHARE = 0.25  # of the budget: divided among arms and slice values
 _OVERSPENT_SHARE = 0.05  # of the budget: for as many rows again as there were, once it is used up
 _NEW_STRATUM = 1 / 8  # the part of a stratum that no plan knows yet
 _MOST_STRATA = 200
-_STEPS_KEPT = 16
 _CENTRES = (np.arange(CERTAINTY_BINS) + 0.5) / CERTAINTY_BINS
 _OF_UNCERTAINTY = np.sqrt(_CENTRES * (1 - _CENTRES))  # by bin of g
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -85,9 +84,8 @@ NOTHING = Mix(rows=0.0, strata={}, certainty=[0.0] * CERTAINTY_BINS)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What probabilities are made of, from a time of the day on."""
+    """What probabilities are made of, until they are looked at anew."""
 
-    since: datetime
     even: float
     strata: dict[str, float]  # added for rows of these
     uncertain: float  # times sqrt(g (1 - g))
@@ -135,7 +133,7 @@ class Candidates:
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A day of a model version: what it may cost, what came, and its steps, of which the last is in force."""
+    """A day of a model version: what it may cost, what came, and the step in force."""
 
     day: datetime
     budget: float
@@ -144,7 +142,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
     seen: Mix = NOTHING
     spent: float = 0.0  # the expected number of choices so far
-    steps: list[Step] = []
+    step: Step | None = None  # None: nothing was chosen yet
 
     def choose(self, rows: Candidates) -> tuple[Plan, Floats]:
         """The probability of each of these rows, NaN where it was not chosen, and how the day goes on."""
@@ -152,12 +150,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         plan = msgspec.structs.replace(
             self, first_at=min(self.first_at, rows.first_at), last_at=max(self.last_at, rows.last_at)
         )
-        levels = None if not plan.steps else levels_of(plan.steps[-1], rows)
-        if levels is None or plan._is_used_up(plan.steps[-1], float(pi_of(levels).sum())):
-            plan = plan._stepped(mix)
-            levels = levels_of(plan.steps[-1], rows)
-        pi = pi_of(levels)
-        return plan._counted(mix, float(pi.sum())), np.where(rows.draws < pi, pi, np.nan)
+        step = plan.step
+        if step is None or plan._is_used_up(step, float(pi_of(levels_of(step, rows)).sum())):
+            step = plan._stepped(mix)
+        pi = pi_of(levels_of(step, rows))
+        return plan._counted(step, mix, float(pi.sum())), np.where(rows.draws < pi, pi, np.nan)
 
     def forecast_of_next(self) -> Mix | None:
         """What another day is expected to bring. Of a first day, what came before it is unknown."""
@@ -169,26 +166,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def _is_used_up(self, step: Step, cost: float) -> bool:
         return self.seen.rows >= step.until_rows or step.spent + cost > step.allowance
 
-    def _counted(self, mix: Mix, cost: float) -> Plan:
-        step = msgspec.structs.replace(self.steps[-1], spent=self.steps[-1].spent + cost)
-        return msgspec.structs.replace(
-            self, seen=self.seen + mix, spent=self.spent + cost, steps=[*self.steps[:-1], step]
-        )
+    def _counted(self, step: Step, mix: Mix, cost: float) -> Plan:
+        step = msgspec.structs.replace(step, spent=step.spent + cost)
+        return msgspec.structs.replace(self, seen=self.seen + mix, spent=self.spent + cost, step=step)
 
-    def _stepped(self, mix: Mix) -> Plan:
-        """With new probabilities for these rows and those to come."""
+    def _stepped(self, mix: Mix) -> Step:
+        """New probabilities for these rows and those to come."""
         left, least = self.budget - self.spent, _OVERSPENT_SHARE * self.budget
         known = self.seen + mix
         if self.forecast is not None and self.seen.rows < self.forecast.rows:
             rows, until = self.forecast.rows - self.seen.rows, self.forecast.rows
-            known = known if self.steps else self.forecast + known  # once the day departs from it, not again
+            if self.step is None:  # once the day departs from the forecast, what came tells more
+                known = self.forecast + known
         else:
             # once it is used up for as many again, though the clock says that few will come: rows come late
             to_come = max(self._to_come(known.rows), known.rows if left < least else 0.0)
             rows, until = mix.rows + to_come, 2 * known.rows
         rest = known.scaled(rows).covering(mix)  # so that these rows alone cost no more than the allowance
-        step = step_of(rest, max(left, least), until_rows=until, since=self.last_at)
-        return msgspec.structs.replace(self, steps=[*self.steps[-_STEPS_KEPT:], step])
+        return step_of(rest, max(left, least), until_rows=until)
 
     def _to_come(self, rows: float) -> float:
         """Rows to plan for where nothing is known of other days.
@@ -201,7 +196,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return rows * math.sqrt(max(elapsed, _HOUR) / elapsed * (left / elapsed))
 
 
-def step_of(rest: Mix, allowance: float, *, until_rows: float, since: datetime) -> Step:
+def step_of(rest: Mix, allowance: float, *, until_rows: float) -> Step:
     """The probabilities with which so many rows of this mix cost the allowance, as expected."""
     even = _EVEN_SHARE * allowance / rest.rows
     least = _STRATA_SHARE * allowance / max(len(rest.strata), 1)  # choices in each stratum
@@ -209,7 +204,6 @@ def step_of(rest: Mix, allowance: float, *, until_rows: float, since: datetime) 
     left = allowance - even * rest.rows - sum(part * rest.strata[name] for name, part in strata.items())
     uncertain = left / float(np.dot(rest.certainty, _OF_UNCERTAINTY))
     return Step(
-        since=since,
         even=even,
         strata=strata,
         uncertain=uncertain,

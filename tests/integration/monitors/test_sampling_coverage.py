@@ -121,9 +121,7 @@ def simulated(folder: Path, name: str, how: str) -> Runs:
     )
     day = NOON - timedelta(hours=12)
     plan = Plan(day=day, budget=SHARE * n, forecast=candidates.mix, first_at=NOON, last_at=NOON, seen=NOTHING)
-    even = Step(
-        since=NOON, even=SHARE, strata={"arm=stable": 0.0}, uncertain=0.0, allowance=n, until_rows=2 * n
-    )
+    even = Step(even=SHARE, strata={"arm=stable": 0.0}, uncertain=0.0, allowance=n, until_rows=2 * n)
     truths = {
         "sampled_accuracy": np.mean(np.array(rows.classes) == np.array(rows.labels)),
         "sampled_auc": roc_auc_score([label == "1" for label in rows.labels], rows.scores),
@@ -138,7 +136,7 @@ def simulated(folder: Path, name: str, how: str) -> Runs:
         begun = (
             plan
             if how == "by certainty"
-            else Plan(day=day, budget=SHARE * n, forecast=None, first_at=NOON, last_at=NOON, steps=[even])
+            else Plan(day=day, budget=SHARE * n, forecast=None, first_at=NOON, last_at=NOON, step=even)
         )
         after, pi = begun.choose(one)
         spent = after.spent

@@ -65,7 +65,6 @@ def test_a_second_day_like_the_first_costs_its_budget() -> None:
 
     assert 60 < first.spent <= 100
     assert second.spent == pytest.approx(100, rel=0.1)
-    assert len(second.steps) <= 2
 
 
 @pytest.mark.parametrize("times", [1, 30, 1000])
@@ -120,7 +119,8 @@ def test_a_rare_group_has_its_least_number_of_choices() -> None:
     expected, _ = first_plan(MIDNIGHT + DAY, 100, before, part).choose(part)
 
     # three strata (an arm and two countries) share a quarter of the budget: 8 each
-    of_rare = expected.steps[0].strata["country=LU"] * 480
+    assert expected.step is not None
+    of_rare = expected.step.strata["country=LU"] * 480
     assert of_rare == pytest.approx(25 / 3, rel=0.02)
     assert np.count_nonzero(~np.isnan(pi[:480])) >= 2
 
