@@ -31,7 +31,7 @@ EventKey = Annotated[
 KnownSince = Annotated[str | None, msgspec.Meta(description="ISO 8601; now if not given. The latest wins")]
 
 
-class Label(msgspec.Struct):
+class Label(msgspec.Struct, forbid_unknown_fields=True):
     """One label: of which event (its id, or the app's own), of which row, and since when it is known."""
 
     id: EventKey
@@ -40,7 +40,7 @@ class Label(msgspec.Struct):
     at: KnownSince = None
 
 
-class LabelsBody(msgspec.Struct):
+class LabelsBody(msgspec.Struct, forbid_unknown_fields=True):
     """What `POST /api/labels` takes."""
 
     labels: Annotated[list[Label], msgspec.Meta(max_length=MAX_LABELS)]

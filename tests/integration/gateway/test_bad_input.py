@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.serving import Serving
 
-INFER, PREDICT = "/v2/models/echo/infer", "/v1/models/echo:predict"
+INFER, PREDICT, LABELS = "/v2/models/echo/infer", "/v1/models/echo:predict", "/api/labels"
 JSON = {"content-type": "application/json"}
 GZIP = {"content-encoding": "gzip"}
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
@@ -140,6 +140,8 @@ CASES = [
     Bad("V1 a time of the year 9999", PREDICT, predict(WELL, at="9999-12-31T23:59:59+00:00"), 400, "at"),
     Bad("V1 tags that are a list", PREDICT, predict(WELL, tags=[]), 400, "tags"),
     Bad("V1 an id that is empty", PREDICT, predict(WELL, id=""), 400, "id"),
+    Bad("a label with a wrong key", LABELS, b'{"labels": [{"id": "a", "label": 1, "rwo": 3}]}', 400, "`rwo`"),
+    Bad("labels with a key that is none", LABELS, b'{"labels": [], "model": "echo"}', 400, "`model`"),
     Bad("V1 a model that is not there", "/v1/models/nobody:predict", predict(WELL), 404, "'nobody'"),
 ]  # fmt: skip
 
