@@ -162,7 +162,8 @@ def due_messages(connection: Connection, now: datetime, *, limit: int) -> list[O
         partition_by=(outbox.c.channel, outbox.c.recipient),
         order_by=(outbox.c.next_at, outbox.c.made_at, outbox.c.message_id),
     )
-    waiting = sa.and_(outbox.c.state == Delivery.WAITING.value, outbox.c.next_at <= now)
+    untried = sa.and_(outbox.c.attempts == 0, outbox.c.made_at > now)  # the clock went back since it was made
+    waiting = sa.and_(outbox.c.state == Delivery.WAITING.value, sa.or_(outbox.c.next_at <= now, untried))
     due = sa.select(*key, line.label("place")).where(waiting).subquery()
     statement = (
         sa.select(outbox)

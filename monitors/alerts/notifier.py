@@ -106,7 +106,7 @@ class Notifier:
 
     def _settled(self, now: datetime) -> bool:
         """Whether looks have come regularly for a while."""
-        if self._looked_at is None or now - self._looked_at > SETTLED:
+        if self._looked_at is None or abs(now - self._looked_at) > SETTLED:
             self._steady_since = now
         self._looked_at = now
         return self._steady_since is not None and now - self._steady_since >= SETTLED

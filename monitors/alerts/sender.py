@@ -59,7 +59,7 @@ class Sender:
         self._channels = {(channel.name, channel.recipient): channel for channel in channels}
         self._clock = clock
         self._chance = chance
-        self._free_at: dict[tuple[str, str], datetime] = {}  # when a channel may be used again
+        self._paused: dict[tuple[str, str], tuple[datetime, datetime]] = {}  # from when to when
         self.sent = self.failed = self.dead = 0  # messages, since this process began
 
     @property
@@ -72,7 +72,7 @@ class Sender:
         now = self._clock()
         with self._database.read() as connection:
             due = due_messages(connection, now, limit=AT_ONCE)
-        ready = [each for each in due if self._free_at.get(_key(each), now) <= now]
+        ready = [each for each in due if not self._pauses(_key(each), now)]
         for message in ready:
             self._try(message, lease)
         return len(ready)
@@ -117,8 +117,14 @@ class Sender:
             ),
         )
         if channel.pause_s:
-            self._free_at[_key(message)] = self._clock() + timedelta(seconds=channel.pause_s)
+            now = self._clock()
+            self._paused[_key(message)] = (now, now + timedelta(seconds=channel.pause_s))
         return said
+
+    def _pauses(self, key: tuple[str, str], now: datetime) -> bool:
+        """Whether a channel is to be left alone. A clock that went back must not make it wait for longer."""
+        start, end = self._paused.get(key, (now, now))
+        return start <= now < end
 
     def _word_of(
         self, message: OutboxMessage, error: ChannelError, dead: Sequence[OutboxMessage], now: datetime

@@ -21,6 +21,7 @@ from storage.alerts import rule_states, save_alerts, save_rule_states, withdraw_
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database
+from storage.errors import DatabaseUnavailableError, LeaseLostError
 from storage.leases import Lease
 from storage.measurements import add_judgements
 from storage.records import Judgement
@@ -83,13 +84,21 @@ class Judge:
             watched = self._watchlist.find((clock.model, clock.version))
             if watched is None:
                 continue
-            look = self._judged(
-                watched, clock, due_before(clock, watched.lateness, now, self._quiet), unfinished
-            )
-            if look.windows:
-                self._commit(look, lease, now)
-                judged += len(look.windows)
+            try:
+                judged += self._look_at(watched, clock, unfinished, lease, now)
+            except (DatabaseUnavailableError, LeaseLostError):
+                raise
+            except Exception:  # what is wrong with one model must not silence the others: the log tells
+                log.exception("model not judged", extra={"model": clock.model, "version": clock.version})
         return judged
+
+    def _look_at(
+        self, watched: Watched, clock: ModelClock, unfinished: set[MonitorKey], lease: Lease, now: datetime
+    ) -> int:
+        look = self._judged(watched, clock, due_before(clock, watched.lateness, now, self._quiet), unfinished)
+        if look.windows:
+            self._commit(look, lease, now)
+        return len(look.windows)
 
     def _judged(
         self, watched: Watched, clock: ModelClock, before: datetime, unfinished: set[MonitorKey]

@@ -79,8 +79,8 @@ class Pane:
     start: datetime
 
 
-class CrashError(Exception):
-    """Stands for the end of the process."""
+class CrashError(BaseException):
+    """Stands for the end of the process, so nothing of ours catches it."""
 
 
 class CrashingCounting(Counting):

@@ -224,6 +224,18 @@ def test_a_model_without_events_is_missed_and_comes_back(station: Station) -> No
     ]
 
 
+def test_a_model_is_missed_although_the_clock_went_back(station: Station) -> None:
+    station.store([an_event(at=NOON)])
+    station.count()
+    station.clock.move(hours=3)
+    pass_by(station, seconds=30)
+    station.clock.move(hours=-1)
+
+    pass_by(station, minutes=3)
+
+    assert mails(station) == [("first", "[FIRING:1] shop 1: no_data")]
+
+
 def test_no_model_is_missed_while_events_wait_to_be_counted(station: Station) -> None:
     station.store([an_event(at=NOON)])
     station.count()

@@ -228,6 +228,28 @@ def test_a_channel_that_cannot_say_that_another_is_away_does_not_keep_it_alive(s
     assert states(station) == {"away": ("dead", 1)}
 
 
+def test_a_clock_that_went_back_keeps_no_message_waiting(station: Station) -> None:
+    board = Board(pause_s=1)
+    sender, lease = a_sender(station, board), station.lease("send")
+    put(station, board, "age")
+    sender.send(lease)
+    put(station, board, "plan")
+    station.clock.move(hours=-1)
+
+    sender.send(lease)
+
+    assert len(board.taken) == 2
+
+
+def test_what_failed_is_not_tried_all_the_time_when_the_clock_went_back(station: Station) -> None:
+    board = Board(failure=ChannelError("busy"))
+    sender, lease = a_sender(station, board), station.lease("send")
+    put(station, board)
+    station.clock.move(hours=-1)
+
+    assert (sender.send(lease), sender.send(lease)) == (1, 0)
+
+
 def a_sender(station: Station, *channels: Channel) -> Sender:
     return Sender(
         station.database,
@@ -238,10 +260,10 @@ def a_sender(station: Station, *channels: Channel) -> Sender:
     )
 
 
-def put(station: Station, channel: Channel) -> None:
+def put(station: Station, channel: Channel, column: str = "age") -> None:
     """One message of a channel into the outbox."""
     with station.database.write() as connection:
-        add_messages(connection, [outbox_message(channel, a_notice(), station.clock())])
+        add_messages(connection, [outbox_message(channel, a_notice(an_alert(column)), station.clock())])
 
 
 def due(station: Station) -> list[OutboxMessage]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from monitors.settings import AlertSettings, EmailSettings, MonitorSettings, Security
 from storage import tables
+from storage.alerts import save_rule_states
 from storage.records import InferenceEvent
 from tests.helpers.station import (
     MANIFEST,
@@ -279,3 +280,22 @@ def test_a_window_whose_panes_have_become_hours_is_not_judged_again(station: Sta
     ]
     assert requests == [1.0]
     assert MANIFEST.window.length == timedelta(minutes=10)
+
+
+def test_what_is_wrong_with_one_model_keeps_no_other_from_being_judged(
+    station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = MANIFEST.model_copy(update={"name": "zoo"})
+    station.register(spec)
+    shop = an_event(at=NOON)
+    station.store([shop, replace(shop, model="zoo")])
+    station.count()
+    with station.database.write() as connection:
+        states = {"f": b"nonsense"}
+        save_rule_states(connection, states, model="shop", version="1", updated_at=station.clock())
+    station.clock.move(hours=1)
+
+    station.judge()
+
+    assert {row.model for row in station.rows(tables.measurement)} == {"zoo"}
+    assert "model not judged" in caplog.text
