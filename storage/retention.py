@@ -19,6 +19,7 @@ from storage.settings import RetentionSettings
 from storage.tables import (
     acknowledgement,
     alert,
+    alert_state,
     app_event,
     label,
     label_waiting,
@@ -42,7 +43,7 @@ class Deleted:
     segments: int
     summaries: int
     measurements: int
-    alerts: int
+    alerts: int  # with their messages, and what rules remember of them
     labels: int
     waiting: int  # labels whose event never came
     samples: int  # choices of what to label, and their plans
@@ -67,7 +68,8 @@ def delete_old(database: Database, settings: RetentionSettings, now: datetime) -
         + _repeat(
             database,
             _rows(outbox, sa.and_(outbox.c.state != Delivery.WAITING.value, outbox.c.made_at < measured)),
-        ),
+        )
+        + _repeat(database, _rows(alert_state, _calm(measured))),
         labels=_repeat(database, _rows(label, label.c.stored_at < labelled))
         + _repeat(database, _rows(app_event, app_event.c.stored_at < labelled)),
         waiting=_repeat(database, _waiting(waited)),
@@ -135,6 +137,14 @@ def _over(before: datetime) -> sa.ColumnElement[bool]:
         alert.c.status != AlertStatus.RESOLVED.value,
     )
     return sa.and_(acknowledgement.c.made_at < before, ~standing)
+
+
+def _calm(before: datetime) -> sa.ColumnElement[bool]:
+    """What rules remember of columns and slices that nothing has measured since, and of no open alert."""
+    standing = sa.exists().where(
+        alert.c.fingerprint == alert_state.c.fingerprint, alert.c.status != AlertStatus.RESOLVED.value
+    )
+    return sa.and_(alert_state.c.updated_at < before, ~standing)
 
 
 def _waiting(before: datetime) -> Callable[[Connection], int]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from storage.alerts import rule_states, save_alerts, save_rule_states
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database
@@ -30,6 +31,7 @@ from storage.settings import RetentionSettings
 from storage.summaries import SummaryKey, between, sum_between
 from storage.summary import Summary
 from storage.tables import segment, summary
+from tests.helpers.alerts import an_alert
 from tests.helpers.events import START, an_event
 from tests.integration.storage.test_segments import file_of
 
@@ -215,3 +217,21 @@ def test_an_apps_own_id_leads_to_its_first_event_of_the_same_tenant(database: Da
         )
 
     assert found == {("bank", "7"): one, (None, "7"): two, (None, long): two}
+
+
+def test_what_a_rule_remembers_of_no_open_alert_goes_with_the_measurements(database: Database) -> None:
+    kept = RetentionSettings().measurements_days
+    with database.write() as connection:
+        save_alerts(connection, [an_alert()], stored_at=START)
+        states = {an_alert().fingerprint: b"a", "calm": b"b"}
+        save_rule_states(connection, states, model="churn", version="12", updated_at=START)
+
+    delete_old(database, RetentionSettings(), START + timedelta(days=kept))
+    with database.read() as connection:
+        early = rule_states(connection, model="churn", version="12")
+    delete_old(database, RetentionSettings(), START + timedelta(days=kept + 1))
+    with database.read() as connection:
+        late = rule_states(connection, model="churn", version="12")
+
+    assert early == states
+    assert late == {an_alert().fingerprint: b"a"}
