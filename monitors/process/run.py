@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 STOP_S = 20.0
 SEND_POLL_S = 1.0
+IDLE_SEND_POLL_S = 60.0
 WATCH_POLL_S = 5.0
 
 
@@ -154,13 +155,14 @@ def _loops(
         loops.append(Loop("score", scores.step, stop=stop, poll_s=poll_s, after_failure=scores.forget))
     if (shipper := stages.shipper) is not None:
         loops.append(Loop("ship", lambda: shipper.ship() > 0, stop=stop, poll_s=poll_s))
-    if stages.sender.recipients:
 
-        def send() -> bool:
-            lease = sending.lease("send")
-            return lease is not None and stages.sender.send(lease) > 0
+    def send() -> bool:
+        lease = sending.lease("send")
+        return lease is not None and stages.sender.send(lease) > 0
 
-        loops.append(Loop("send", send, stop=stop, poll_s=SEND_POLL_S, after_failure=sending.forget))
+    # Without channels there may be messages all the same, to those of yesterday's settings.
+    send_s = SEND_POLL_S if stages.sender.recipients else IDLE_SEND_POLL_S
+    loops.append(Loop("send", send, stop=stop, poll_s=send_s, after_failure=sending.forget))
     return loops
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from monitors.process.run import ProcessSettings, run_until
 from monitors.settings import AlertSettings, EmailSettings, MonitorSettings, Security
 from storage.accounts import accounting
-from storage.database import Database, open_reader
+from storage.alerts import Delivery, OutboxMessage, add_messages, message_counts
+from storage.database import Database, open_reader, open_writer
 from storage.journal import Journal
 from storage.records import InferenceEvent
 from storage.settings import DatabaseSettings, JournalSettings, RetentionSettings
@@ -111,6 +112,25 @@ def test_a_database_that_is_away_from_the_start_becomes_a_mail(tmp_path: Path) -
     body = mail.get_body(("plain",))
     assert body is not None
     assert "the database does not answer since" in body.get_content()
+
+
+def test_messages_to_channels_that_are_gone_do_not_wait_for_ever(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, f"sqlite:///{tmp_path}/inferwatch.db", free_port())
+    message = OutboxMessage(
+        message_id="m", channel="email", recipient="ops@example.org", body=b"", made_at=NOON, next_at=NOON
+    )
+    database = open_writer(settings.database)
+    with database.write() as connection:
+        add_messages(connection, [message])
+
+    with running(replace(settings, alerts=AlertSettings())):
+        wait_for(lambda: _counts(database) == {Delivery.DEAD: 1})
+    database.close()
+
+
+def _counts(database: Database) -> dict[Delivery, int]:
+    with database.read() as connection:
+        return message_counts(connection)
 
 
 def _waiting(database: Database) -> int:
