@@ -140,7 +140,9 @@ class OutageWatch:
             log.info("message sent", extra=about)
 
     def _muted(self, notice: Notice, now: datetime) -> bool:
-        members = [Member(alert=alert, labels=labels_of(alert)) for alert in notice.alerts]
+        members = [
+            Member(alert=alert, labels=notice.about[alert.fingerprint].labels) for alert in notice.alerts
+        ]
         mutes = self._policy.mutes
         return bool(suppressed(members, silences=(), inhibitions=(), mutes=mutes, now=now))
 

@@ -176,3 +176,15 @@ def test_who_knows_that_it_is_away_hears_that_it_is_back_although_it_went_away_a
     watched.at_s(100, answers=True)
 
     assert watched.board.taken == [AWAY, BACK]
+
+
+def test_a_mute_time_for_a_label_that_the_rule_adds_holds_for_it() -> None:
+    watched = Watched(
+        rules=[{"name": "database", "labels": {"team": "dba"}}],
+        mute=[{"name": "noon", "from": "12:00", "to": "12:10", "match": ["team=dba"]}],
+    )
+
+    watched.at_s(0, answers=False)
+    watched.at_s(120, answers=False)
+
+    assert watched.board.taken == []
