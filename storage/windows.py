@@ -6,7 +6,7 @@ revision that it has seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,10 +62,21 @@ def touch_windows(connection: Connection, keys: Iterable[WindowKey]) -> None:
     connection.execute(statement, rows)
 
 
-def pending_windows(
-    connection: Connection, model: str, version: str, *, before: datetime, limit: int
+def pending_windows(  # noqa: PLR0913  # whose they are, and which of them
+    connection: Connection,
+    model: str,
+    version: str,
+    *,
+    before: datetime,
+    limit: int,
+    without: Collection[str] = (),
+    up_to: Mapping[str, datetime] | None = None,
 ) -> list[PendingWindow]:
-    """Windows of a model that ended by `before` and changed since they were judged, oldest end first."""
+    """Windows of a model that ended by `before` and changed since they were judged, oldest end first.
+
+    None of the monitors `without`, and of those in `up_to` only what ended by then: what waits may be much,
+    and is asked for over and over.
+    """
     statement = (
         sa.select(table)
         .where(
@@ -73,6 +84,11 @@ def pending_windows(
             table.c.version == version,
             table.c.end <= before,
             table.c.revision > table.c.judged,
+            table.c.monitor.not_in(sorted(without)),
+            *(
+                sa.or_(table.c.monitor != monitor, table.c.end <= end)
+                for monitor, end in (up_to or {}).items()
+            ),
         )
         .order_by(table.c.end, table.c.monitor, table.c.arm, table.c.slice, table.c.start)
         .limit(limit)

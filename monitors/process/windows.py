@@ -118,21 +118,16 @@ class Judge:
     ) -> list[PendingWindow]:
         """Due windows, the oldest first, without those that are unknown until a recount is through, or until
         texts of theirs were scored."""
-        limit = AT_ONCE
-        while True:
-            with self._database.read() as connection:
-                found = pending_windows(connection, *watched.key, before=before, limit=limit)
-                scored = {each.key.monitor for each in found} & set(self._watchlist.scored)
-                up_to = counted_up_to(connection, scored)
-            known = [
-                each
-                for each in found
-                if (each.key.monitor, *watched.key) not in unfinished
-                and each.key.window.end <= up_to.get(each.key.monitor, before)
-            ]
-            if known or len(found) < limit:
-                return known[:AT_ONCE]
-            limit *= 4
+        scored = watched.monitors.keys() & set(self._watchlist.scored)
+        with self._database.read() as connection:
+            return pending_windows(
+                connection,
+                *watched.key,
+                before=before,
+                limit=AT_ONCE,
+                without={name for name, model, version in unfinished if (model, version) == watched.key},
+                up_to=counted_up_to(connection, scored),
+            )
 
     def _assessed(self, watched: Watched, pending: PendingWindow, *, replay: bool) -> list[Judgement]:
         key = pending.key

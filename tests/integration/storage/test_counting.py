@@ -233,6 +233,33 @@ def test_a_window_is_pending_until_its_newest_revision_was_judged(
         assert pending_windows(connection, "churn", "1", before=DAY.end, limit=10) == []
 
 
+def test_windows_of_monitors_that_wait_do_not_stand_in_front_of_others(
+    counting: Counting, database: Database, lease: Lease
+) -> None:
+    hours = [Window(start=START + timedelta(hours=n), end=START + timedelta(hours=n + 1)) for n in range(3)]
+    names = ("drift", "toxicity", "traffic")
+    with counting.transaction(lease) as write:
+        write.touch_windows(
+            WindowKey(monitor=name, scope=SCOPE, window=hour) for name in names for hour in hours
+        )
+
+    with database.read() as connection:
+        found = pending_windows(
+            connection,
+            "churn",
+            "1",
+            before=hours[-1].end,
+            limit=4,
+            without={"drift"},
+            up_to={"toxicity": hours[0].end},
+        )
+
+    assert [(each.key.monitor, each.key.window) for each in found] == [
+        ("toxicity", hours[0]),
+        *(("traffic", hour) for hour in hours),
+    ]
+
+
 def test_a_models_clock_is_its_newest_event(counting: Counting, database: Database, lease: Lease) -> None:
     for minutes, replay in ((5, True), (3, False)):
         with counting.transaction(lease) as write:
