@@ -30,11 +30,16 @@ def alerts_list(
 ) -> None:
     """The open alerts, those that fire first: fingerprint, state, what is wrong, and who looks after it."""
     for status in (None,) if every else ("firing", "pending"):
-        query = {"model": model, "status": status, "limit": 1000}
-        given = {name: value for name, value in query.items() if value is not None}
-        for alert in _asked("GET", "/api/alerts", url, key, config, query=given)["alerts"]:
-            where = f"{alert['model']} {alert['version']}"
-            _line(alert["fingerprint"], alert["status"], where, alert["summary"], _seen(alert))
+        query = {"model": model, "status": status, "limit": 1000, "cursor": None}
+        more = True
+        while more:
+            given = {name: value for name, value in query.items() if value is not None}
+            page = _asked("GET", "/api/alerts", url, key, config, query=given)
+            for alert in page["alerts"]:
+                where = f"{alert['model']} {alert['version']}"
+                _line(alert["fingerprint"], alert["status"], where, alert["summary"], _seen(alert))
+            query["cursor"] = page["next"]
+            more = page["next"] is not None
 
 
 @alerts_app.command("acknowledge")

@@ -1,7 +1,7 @@
 """What rules would have told of what was measured: the road from judgements to notices, in virtual time.
 
 A window is judged here at its end, and its notices go to nobody. What the wall clock alone can see
-(`no_data`, `database`) and what people did then (silences, acknowledgements) are left out.
+(`no_data`, `database`, what is given up) and what people did then (silences, acknowledgements) are left out.
 """
 
 from __future__ import annotations

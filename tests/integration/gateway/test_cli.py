@@ -281,6 +281,14 @@ def test_a_replay_that_cannot_be_says_why(
     assert said in inferwatch(folder, "replay", *arguments, "--url", url).stderr
 
 
+def test_a_terminal_lists_every_alert_however_many_there_are(tmp_path: Path) -> None:
+    many = [replace(a_firing_alert(), fingerprint=f"f{number}") for number in range(1001)]
+    with overseen(tmp_path, many) as both:
+        ran = CliRunner().invoke(app, ["alerts", "list", "--url", both.gateway.url])
+
+    assert len(ran.stdout.splitlines()) == 1001
+
+
 def test_alerts_and_silences_are_looked_after_from_a_terminal(tmp_path: Path) -> None:
     hostile = replace(a_firing_alert(), summary="drift \x1b[2J of age")
     with overseen(tmp_path, [hostile]) as both:
