@@ -21,6 +21,7 @@ def alert_table(alerts: Sequence[Alert], care: Mapping[Episode, str]) -> pd.Data
         [
             {
                 "status": f"{alert.status.value} (replay)" if alert.replay else alert.status.value,
+                "severity": alert.severity.value,
                 "since (UTC)": words.moment(alert.starts_at),
                 "model": alert.scope.model,
                 "version": alert.scope.version,

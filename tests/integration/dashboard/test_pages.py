@@ -233,6 +233,7 @@ def test_the_overview_says_who_silenced_and_who_looks_after_an_alert(
 
     assert not app.exception
     alerts, silences = app.dataframe[0].value, app.dataframe[1].value
+    assert set(alerts["severity"]) == {"warning"}
     by_ann = f"silenced by {HOSTILE_VALUE} until 2200-01-01 00:00 ({HOSTILE_COLUMN})"
     assert dict(zip(alerts["column"], alerts["people"], strict=True)) == {
         "age": f"{by_ann}; acknowledged by bob (mine)",
