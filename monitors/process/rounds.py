@@ -14,6 +14,8 @@ from functools import partial
 
 from monitors.errors import ScoringError
 from monitors.process.housekeeping import Housekeeping
+from monitors.process.recount import Recounter
+from monitors.process.runner import Runner
 from monitors.process.stages import Scoring, Stages
 from monitors.process.tenure import Tenure
 from storage.leases import Lease
@@ -163,10 +165,9 @@ class ScoringRound:
                 return False
             self._open()
             done = 0
-            for partition, lease in held.items():
-                self._scoring.texts.waiting = partial(self._keep, partition)
+            for partition in held:
                 counter = self._scoring.runner if partition in behind else self._scoring.recounter
-                done += counter.take(partition, lease)
+                done += self._take(partition, counter)
         except ScoringError as exc:
             if not self._stop.is_set():
                 self._note(str(exc))
@@ -203,6 +204,14 @@ class ScoringRound:
             self._stages.watchlist.refresh()
             self._announced = True
         self._scoring.texts.stats.ready = True
+
+    def _take(self, partition: int, counter: Runner | Recounter) -> int:
+        """Count in a partition that is still ours: those before it may have taken longer than a lease."""
+        lease = self._tenure.lease(f"scores-{partition}")
+        if lease is None:
+            return 0
+        self._scoring.texts.waiting = partial(self._keep, partition)
+        return counter.take(partition, lease)
 
     def _keep(self, partition: int) -> None:
         """While scores are waited for: renew the lease, and leave when the process ends."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import pytest
 from monitors.process.metrics import MonitorCollector
 from monitors.process.rounds import ScoringRound
 from monitors.process.tenure import Tenure
+from monitors.scores import Scored
 from monitors.settings import MonitorSettings
 from storage import tables
 from storage.accounts import accounting, counted_up_to, lags
+from storage.database import Database
 from storage.records import AlertStatus, Window
 from storage.scorers import ExampleFilter, find_scorer, put_scorer, worst_examples
 from storage.summary import Summary
@@ -202,6 +204,39 @@ def test_a_process_that_ends_while_it_waits_for_scores_counts_nothing(
     scorer.held = None
     station.score()
     assert toxicity(station)
+
+
+class SlowScorer(WordScorer):
+    """Takes longer than a lease lasts: what is not renewed meanwhile goes to another worker."""
+
+    now = 0.0
+    database: Database | None = None
+
+    def score(self, texts: Sequence[str], waiting: Callable[[], object]) -> Scored:
+        assert self.database is not None
+        self.now += 60.0
+        waiting()
+        taken = tables.lease.update().where(tables.lease.c.name == "scores-1")
+        with self.database.write() as connection:
+            connection.execute(taken.values(owner="another", epoch=tables.lease.c.epoch + 1))
+        return super().score(texts, waiting)
+
+
+def test_a_partition_that_another_worker_took_over_meanwhile_is_left_to_it(database_url: str) -> None:
+    scorer = SlowScorer()
+    with a_station(database_url, partitions=2, scorer=scorer) as station:
+        scorer.database = station.database
+        station.register(FORUM)
+        for producer in ("p", "q", "r", "s"):
+            store(station, 20, producer=producer)
+        assert station.stages.scoring is not None
+        tenure = Tenure(station.stages.leases, ttl_s=15.0, monotonic=lambda: scorer.now)
+        scoring = ScoringRound(station.stages, station.stages.scoring, tenure, threading.Event())
+
+        scoring.step()
+
+        assert all(station.log.heads().values())
+        assert {row.partition for row in station.rows(tables.summary)} == {0}
 
 
 @pytest.mark.parametrize(("step", "moment"), [("add_summaries", "before"), ("move_cursor", "after")])
