@@ -21,6 +21,8 @@ LONGEST_WAIT_S = 24 * 3600.0
 """More than this a receiver cannot ask us to wait."""
 _TEMPORARY = frozenset({408, 425, 429})
 _READ_BYTES = 4096
+# NAT64 (RFC 6052), and what IPv4-compatible addresses were: the last 32 bits are an address of IPv4.
+_CARRYING = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 _CODE = re.compile(r"[a-z][a-z_]{2,60}")
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -152,11 +154,20 @@ class Poster:
 def allowed(address: str, *, private: bool) -> bool:
     """Whether alerts may go to an IP address. Link-local ones never: clouds keep their secrets there."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = _carried(ip)
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
         return False
     return ip.is_global or private
+
+
+def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that one of IPv6 stands for, if it does: where it leads in the end."""
+    if ip.ipv4_mapped is not None or ip.sixtofour is not None:
+        return ip.ipv4_mapped or ip.sixtofour or ip
+    if int(ip) > 1 and any(ip in network for network in _CARRYING):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
 
 
 def retry_after_s(text: str | None, now: datetime) -> float | None:

@@ -59,7 +59,13 @@ def test_a_name_that_leads_inward_is_refused_unless_that_is_meant(to: str) -> No
     assert not error.permanent
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%eth0", "0.0.0.0", "224.0.0.1", "::"])  # noqa: S104  # refused
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254", "fe80::1%eth0", "0.0.0.0", "224.0.0.1", "::",  # noqa: S104  # refused
+        "::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1", "::169.254.169.254",
+    ],
+)  # fmt: skip
 def test_addresses_of_a_cloud_s_secrets_are_never_posted_to(address: str) -> None:
     assert not allowed(address, private=True)
 
@@ -67,6 +73,7 @@ def test_addresses_of_a_cloud_s_secrets_are_never_posted_to(address: str) -> Non
 def test_public_addresses_are_posted_to() -> None:
     assert allowed("93.184.216.34", private=False)
     assert allowed("2606:2800:220:1::1", private=False)
+    assert allowed("64:ff9b::93.184.216.34", private=False)  # as a network without IPv4 names it
 
 
 def test_one_bad_address_among_good_ones_is_enough_to_refuse() -> None:
