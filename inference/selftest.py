@@ -44,6 +44,11 @@ class SelfTest(Section):
     @model_validator(mode="after")
     def _names_rows_that_there_are(self) -> SelfTest:
         rows = len(next(iter(self.inputs.values())))
+        if not rows:
+            raise ValueError("there are no rows")
+        for name, column in self.outputs.items():
+            if len({len(row) for row in column if isinstance(row, list)}) > 1:
+                raise ValueError(f"'{name}' has rows of different lengths")
         if self.order is not None and not set(self.order.higher + self.order.lower) <= set(range(rows)):
             raise ValueError(f"order names a row that is not there: there are {rows}")
         return self

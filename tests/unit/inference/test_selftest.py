@@ -120,6 +120,11 @@ def test_a_folder_without_one_has_none(tmp_path: Path) -> None:
     [
         ({"inputs": ROWS}, "outputs: Field required"),
         ({"inputs": {}, "outputs": {"score": []}}, "inputs: Dictionary should have at least 1 item"),
+        ({"inputs": {"a": []}, "outputs": {"score": []}}, "it: Value error, there are no rows"),
+        (
+            {"inputs": ROWS, "outputs": {"probabilities": [[0.5, 0.5], [1.0], [0.0, 1.0]]}},
+            "it: Value error, 'probabilities' has rows of different lengths",
+        ),
         (
             {
                 "inputs": ROWS,
