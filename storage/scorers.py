@@ -22,6 +22,7 @@ from storage.tables import scorer as table
 
 MOST_PANES = 10_000
 """Panes that one question looks through, the newest first."""
+_AT_ONCE = 200  # of them in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,7 @@ def worst_examples(connection: Connection, asked: ExampleFilter, limit: int) -> 
         .where(summary.c.monitor == TOXICITY, summary.c.model == asked.model, summary.c.slice == ALL)
         .order_by(summary.c.start.desc())
         .limit(MOST_PANES)
+        .execution_options(yield_per=_AT_ONCE)
     )
     if asked.version is not None:
         statement = statement.where(summary.c.version == asked.version)
