@@ -12,9 +12,10 @@ from dashboard.scoring import ScoringLine, scoring_line
 from dashboard.states import State, state_of, state_of_all
 from storage import judged, reading
 from storage.accounts import lags
-from storage.alerts import OutboxMessage, dead_messages, late_messages, open_alerts
+from storage.alerts import open_alerts
 from storage.database import Database
 from storage.models import model_versions
+from storage.outbox import OutboxMessage, dead_messages, late_messages
 from storage.records import Alert, AlertStatus, Arm, Judgement, Scope, Window
 from storage.scorer import TOXICITY
 from storage.scorers import find_scorer

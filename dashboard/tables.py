@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard import words
 from dashboard.care import Episode
 from dashboard.states import state_of
-from storage.alerts import OutboxMessage
 from storage.distributions import Distribution
+from storage.outbox import OutboxMessage
 from storage.records import Alert, Judgement
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 from storage import dialects
 from storage.accounts import passed_by_all
-from storage.alerts import Delivery
 from storage.database import Database
 from storage.labels import refuse_labels
+from storage.outbox import Delivery
 from storage.records import AlertStatus
 from storage.settings import RetentionSettings
 from storage.tables import (

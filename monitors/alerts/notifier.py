@@ -24,14 +24,7 @@ from monitors.alerts.suppression import Member
 from monitors.process.actions import ACTIONS
 from monitors.rulebook import NO_DATA
 from storage.accounts import lags
-from storage.alerts import (
-    add_messages,
-    delete_rule_states,
-    open_alerts,
-    save_alerts,
-    unchanged_alerts,
-    withdraw_alerts,
-)
+from storage.alerts import delete_rule_states, open_alerts, save_alerts, unchanged_alerts, withdraw_alerts
 from storage.clock import Clock
 from storage.counting import Counting
 from storage.database import Database
@@ -39,6 +32,7 @@ from storage.leases import Lease
 from storage.matching import labels_of
 from storage.measurements import measured_of
 from storage.models import model_versions
+from storage.outbox import add_messages
 from storage.records import Alert, AlertStatus
 from storage.telling import Kind, Standing, forget, mark_told, remember, standing
 from storage.windows import model_clocks

@@ -11,9 +11,9 @@ from monitors.alerts.capping import Allowance, admit
 from monitors.alerts.channels import Channel, wants
 from monitors.alerts.groups import History, Notice, Point
 from monitors.alerts.situations import group_name
-from storage.alerts import OutboxMessage
 from storage.database import Database
 from storage.measurements import measured_of
+from storage.outbox import OutboxMessage
 from storage.records import Alert, Judgement
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,11 @@ from monitors.alerts.groups import Notice, NoticeReason, Words
 from monitors.alerts.telling import group_key
 from monitors.alerts.words import plain
 from monitors.errors import ChannelError
-from storage.alerts import (
+from storage.clock import Clock
+from storage.counting import Counting, CountingWrite
+from storage.database import Database
+from storage.leases import Lease
+from storage.outbox import (
     OutboxMessage,
     add_messages,
     dead_messages,
@@ -28,10 +32,6 @@ from storage.alerts import (
     mark_sent,
     message_before,
 )
-from storage.clock import Clock
-from storage.counting import Counting, CountingWrite
-from storage.database import Database
-from storage.leases import Lease
 from storage.records import Alert, AlertStatus, Scope, Severity
 
 log = logging.getLogger(__name__)

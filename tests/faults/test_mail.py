@@ -17,7 +17,7 @@ from dashboard.overviews import overview
 from monitors.alerts.sender import GIVE_UP
 from monitors.settings import AlertSettings, EmailSettings
 from storage import tables
-from storage.alerts import OutboxMessage, add_messages, next_message_at
+from storage.outbox import OutboxMessage, add_messages, next_message_at
 from tests.helpers.alerts import a_notice, an_alert
 from tests.helpers.mail import Certificate, mail_server, make_certificate
 from tests.helpers.station import Station, a_station

@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.launch import APP
 from dashboard.overviews import LATE_AFTER
 from dashboard.settings import DATABASE_URL
-from storage.alerts import OutboxMessage, add_messages, due_messages, mark_dead, mark_failed, save_alerts
+from storage.alerts import save_alerts
 from storage.clock import utc_now
 from storage.database import open_writer
 from storage.models import register_model
+from storage.outbox import OutboxMessage, add_messages, due_messages, mark_dead, mark_failed
 from storage.records import Matcher
 from storage.scorers import put_scorer
 from storage.settings import DatabaseSettings

@@ -14,9 +14,9 @@ from pathlib import Path
 from monitors.process.run import ProcessSettings, run_until
 from monitors.settings import AlertSettings, EmailSettings, MonitorSettings, Security
 from storage.accounts import accounting
-from storage.alerts import Delivery, OutboxMessage, add_messages, message_counts
 from storage.database import Database, open_reader, open_writer
 from storage.journal import Journal
+from storage.outbox import Delivery, OutboxMessage, add_messages, message_counts
 from storage.records import InferenceEvent
 from storage.settings import DatabaseSettings, JournalSettings, RetentionSettings
 from tests.helpers.mail import mail_server

@@ -13,8 +13,8 @@ from monitors.alerts.sender import Sender, outbox_message
 from monitors.errors import ChannelError
 from monitors.settings import AlertSettings, EmailSettings, Security
 from storage import tables
-from storage.alerts import OutboxMessage, add_messages, due_messages, mark_sent
 from storage.errors import LeaseLostError
+from storage.outbox import OutboxMessage, add_messages, due_messages, mark_sent
 from tests.helpers.alerts import a_notice, an_alert
 from tests.helpers.board import Board
 from tests.helpers.mail import Mailbox, mail_server

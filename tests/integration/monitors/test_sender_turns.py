@@ -12,7 +12,7 @@ from monitors.alerts.channels import Message
 from monitors.alerts.groups import Notice
 from monitors.alerts.sender import Sender
 from monitors.errors import ChannelError
-from storage.alerts import OutboxMessage, add_messages
+from storage.outbox import OutboxMessage, add_messages
 from storage.records import Severity
 from storage.tables import outbox
 from tests.helpers.station import Station, a_station

@@ -9,25 +9,7 @@ import pytest
 
 from storage import reading
 from storage.accounts import lags
-from storage.alerts import (
-    Delivery,
-    OutboxMessage,
-    add_messages,
-    dead_messages,
-    delete_rule_states,
-    due_messages,
-    late_messages,
-    mark_dead,
-    mark_failed,
-    mark_sent,
-    message_before,
-    message_counts,
-    next_message_at,
-    open_alerts,
-    rule_states,
-    save_alerts,
-    save_rule_states,
-)
+from storage.alerts import delete_rule_states, open_alerts, rule_states, save_alerts, save_rule_states
 from storage.counting import Counting
 from storage.database import Database
 from storage.errors import InvalidPageError
@@ -36,6 +18,20 @@ from storage.labels import Label, remember_app_ids, store_labels
 from storage.leases import Leases
 from storage.measurements import add_judgements
 from storage.models import StoredReference, find_reference, put_reference, register_model
+from storage.outbox import (
+    Delivery,
+    OutboxMessage,
+    add_messages,
+    dead_messages,
+    due_messages,
+    late_messages,
+    mark_dead,
+    mark_failed,
+    mark_sent,
+    message_before,
+    message_counts,
+    next_message_at,
+)
 from storage.quarantine import Quarantined
 from storage.records import (
     Alert,

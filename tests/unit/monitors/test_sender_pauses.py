@@ -9,7 +9,7 @@ import pytest
 
 from monitors.alerts.sender import next_try
 from monitors.errors import ChannelError
-from storage.alerts import OutboxMessage
+from storage.outbox import OutboxMessage
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 MESSAGE = OutboxMessage(message_id="m", channel="email", recipient="r", body=b"", made_at=NOW, next_at=NOW)
