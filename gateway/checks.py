@@ -111,7 +111,7 @@ def _models(settings: Settings) -> str:
 
 def _toxicity(settings: Settings) -> str:
     """Which model scores texts, as the monitor process would find it."""
-    from monitors.process.scorer import classes_of, scoring_model, words_of  # noqa: PLC0415  only where it is asked for
+    from monitors.process.scoring_model import classes_of, scoring_model, words_of  # noqa: PLC0415  only where it is asked for
 
     repository = Repository(settings.engine.repository)
     found = scoring_model(settings.monitor.scoring, repository)

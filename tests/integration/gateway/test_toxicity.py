@@ -15,7 +15,7 @@ from gateway.build import set_reference_of
 from gateway.checks import findings
 from inference.texts import HARMLESS, RUDE
 from monitors.process.run import ProcessSettings, run_until
-from monitors.process.scorer import scorer_of, scoring_model
+from monitors.process.scoring_model import scorer_of, scoring_model
 from storage.clock import utc_now
 from storage.database import open_writer
 from storage.tables import segment
