@@ -77,7 +77,10 @@ def samples_routes(database: Database) -> APIRouter:
     def samples(
         request: Request, model: Text = None, limit: Annotated[int, Query(ge=1, le=200)] = 20
     ) -> Response:
-        """What to label next. Answer with `POST /api/labels`: a sample's `event` is the label's `id`."""
+        """What to label next, of the requests that came with your key.
+
+        Answer with `POST /api/labels`: a sample's `event` is the label's `id`.
+        """
         return _json(next_samples(database, tenant=request.scope.get(KEY), model=model, limit=limit))
 
     router.get("/api/samples", responses={**_answers(SamplesAnswer), 503: ERROR})(samples)

@@ -24,6 +24,7 @@ KEY = "inferwatch.key"
 """Where the ASGI scope holds the name of the caller's key."""
 
 _ANY_KEY = ("/v1", "/v2", "/api/models")
+_LABELLING = frozenset({"/api/labels", "/api/samples"})
 _ACTED_ON = ("/api/silences", "/api/alerts")
 _ASKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -110,8 +111,8 @@ class Front:
 
 def right_for(method: str, path: str) -> Right | None:
     """Which right a route of the app wants. None: any key will do."""
-    if path == "/api/labels":
-        return Right.LABEL if method == "POST" else Right.READ
+    if path in _LABELLING:
+        return Right.LABEL
     if path == "/" or path.startswith(_ANY_KEY):
         return None
     return Right.READ if method in _ASKING or not path.startswith(_ACTED_ON) else Right.ACT

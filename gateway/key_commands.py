@@ -21,7 +21,9 @@ def keys_create(
     name: Annotated[str, typer.Argument(help="whose key it is; recorded with every request")],
     right: Annotated[
         list[str] | None,
-        typer.Option(help="infer, label, read or act (silence, acknowledge); all of them if not given"),
+        typer.Option(
+            help="infer, label (and ask for samples), read or act (silence, acknowledge); all if not given"
+        ),
     ] = None,
     days: Annotated[
         float | None, typer.Option(help="days until it expires; never if not given", min=0)

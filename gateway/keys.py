@@ -28,8 +28,8 @@ class Right(StrEnum):
     """What a key allows."""
 
     INFER = "infer"
-    LABEL = "label"
-    READ = "read"
+    LABEL = "label"  # send labels, and ask what to label
+    READ = "read"  # all that was kept, of every key
     ACT = "act"  # silence and acknowledge; keys of earlier releases lack it
 
 

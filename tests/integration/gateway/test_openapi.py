@@ -74,7 +74,8 @@ def test_the_document_tells_which_right_a_route_wants(document: dict[str, Any]) 
     paths = document["paths"]
 
     assert "right `label`" in paths["/api/labels"]["post"]["description"]
-    assert "right `read`" in paths["/api/samples"]["get"]["description"]
+    assert "right `label`" in paths["/api/samples"]["get"]["description"]
+    assert "right `read`" in paths["/api/events/{id}"]["get"]["description"]
     assert "right `act`" in paths["/api/silences/{id}"]["delete"]["description"]
     assert "right `infer`" in paths["/v1/models/{name}:predict"]["post"]["description"]
     assert "right" not in paths["/v1/models"]["get"]["description"]

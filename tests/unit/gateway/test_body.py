@@ -61,7 +61,12 @@ def test_other_routes_are_not_hot(path: str) -> None:
     ("method", "path", "right"),
     [
         ("POST", "/api/labels", Right.LABEL),
+        ("GET", "/api/samples", Right.LABEL),  # rows of the key's own requests, to be labelled with it
         ("GET", "/api/measurements", Right.READ),
+        ("GET", "/api/events/f00-1-39", Right.READ),
+        ("GET", "/api/alerts", Right.READ),
+        ("POST", "/api/alerts/f1/acknowledge", Right.ACT),
+        ("DELETE", "/api/silences/f1", Right.ACT),
         ("GET", "/metrics", Right.READ),
         ("GET", "/anything", Right.READ),
         ("GET", "/v2/models/m", None),
