@@ -31,6 +31,7 @@ from storage.tables import (
     segment,
     silence,
     summary,
+    window,
 )
 
 _CHUNK = 500
@@ -42,6 +43,7 @@ class Deleted:
 
     segments: int
     summaries: int
+    windows: int  # that were judged, and have no summaries any more
     measurements: int
     alerts: int  # with their messages, and what rules remember of them
     labels: int
@@ -52,6 +54,7 @@ class Deleted:
 
 def delete_old(database: Database, settings: RetentionSettings, now: datetime) -> Deleted:
     """Delete all that is past its time. A segment that some monitor has not passed stays, however old."""
+    summarised = timedelta(days=settings.days_days)
     measured = now - timedelta(days=settings.measurements_days)
     labelled = now - timedelta(days=settings.labels_days)
     waited = now - timedelta(days=settings.waiting_days)
@@ -59,7 +62,10 @@ def delete_old(database: Database, settings: RetentionSettings, now: datetime) -
         passed = passed_by_all(connection)
     deleted = Deleted(
         segments=sum(_repeat(database, _segments(partition, seq, now)) for partition, seq in passed.items()),
-        summaries=_repeat(database, _summaries(timedelta(days=settings.days_days))),
+        summaries=_repeat(database, _of_models(summary, summary.c.start, summarised)),
+        windows=_repeat(
+            database, _of_models(window, window.c.start, summarised, window.c.judged == window.c.revision)
+        ),
         measurements=_repeat(database, _rows(measurement, measurement.c.judged_at < measured)),
         alerts=_repeat(
             database,
@@ -107,19 +113,21 @@ def _segments(partition: int, passed: int, now: datetime) -> Callable[[Connectio
     return lambda connection: connection.execute(statement).rowcount
 
 
-def _summaries(kept: timedelta) -> Callable[[Connection], int]:
-    """By the model's own clock, as they were rolled up."""
+def _of_models(
+    table: sa.Table, begins: sa.Column[datetime], kept: timedelta, *also: sa.ColumnElement[bool]
+) -> Callable[[Connection], int]:
+    """By each model's own clock, as summaries are rolled up."""
     age_us = kept // timedelta(microseconds=1)
     newest_us = sa.type_coerce(model_clock.c.newest_at, sa.BigInteger)
-    of_model = sa.and_(model_clock.c.model == summary.c.model, model_clock.c.version == summary.c.version)
-    keys = tuple(summary.primary_key)
+    of_model = sa.and_(model_clock.c.model == table.c.model, model_clock.c.version == table.c.version)
+    keys = tuple(table.primary_key)
     old = (
         sa.select(*keys)
         .join(model_clock, of_model)
-        .where(sa.type_coerce(summary.c.start, sa.BigInteger) < newest_us - age_us)
+        .where(sa.type_coerce(begins, sa.BigInteger) < newest_us - age_us, *also)
         .limit(_CHUNK)
     )
-    statement = sa.delete(summary).where(sa.tuple_(*keys).in_(old))
+    statement = sa.delete(table).where(sa.tuple_(*keys).in_(old))
     return lambda connection: connection.execute(statement).rowcount
 
 

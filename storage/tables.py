@@ -136,6 +136,8 @@ summary = sa.Table(
     sa.Index("summary_age", "model", "version", "length_s", "start"),
 )
 
+_TO_JUDGE = sa.text("revision > judged")
+
 window = sa.Table(
     "judge_window",
     metadata,
@@ -148,7 +150,14 @@ window = sa.Table(
     sa.Column("end", Instant, primary_key=True, autoincrement=False),
     sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change of its summaries
     sa.Column("judged", sa.Integer, nullable=False),  # the revision that was judged last; 0: none yet
-    sa.Index("judge_window_due", "model", "version", "end"),
+    sa.Index(
+        "judge_window_due",
+        "model",
+        "version",
+        "end",
+        sqlite_where=_TO_JUDGE,  # a year of judged windows is not read at every look
+        postgresql_where=_TO_JUDGE,
+    ),
 )
 
 model_clock = sa.Table(

@@ -30,12 +30,14 @@ from storage.segments import SegmentLog
 from storage.settings import RetentionSettings
 from storage.summaries import SummaryKey, between, sum_between
 from storage.summary import Summary
-from storage.tables import segment, summary
+from storage.tables import segment, summary, window
+from storage.windows import WindowKey, mark_judged, pending_windows
 from tests.helpers.alerts import an_alert
 from tests.helpers.events import START, an_event
 from tests.integration.storage.test_segments import file_of
 
 SCOPE = Scope(model="churn", version="1")
+HOUR = timedelta(hours=1)
 YEAR = Window(start=START - timedelta(days=1), end=START + timedelta(days=365))
 
 
@@ -169,6 +171,26 @@ def test_many_chunks_are_deleted(database: Database, log: SegmentLog, lease: Lea
 
     assert deleted.summaries == 720  # minutes before START + 12 h
     assert rows_by_length(database) == {60: 481}
+
+
+def test_judged_windows_go_with_their_summaries_and_one_that_waits_stays(
+    database: Database, log: SegmentLog, lease: Lease
+) -> None:
+    counting = Counting(database, log)
+    hours = [Window(start=START + hour * HOUR, end=START + (hour + 1) * HOUR) for hour in range(4)]
+    with counting.transaction(lease) as write:
+        write.touch_windows(WindowKey(monitor="drift", scope=SCOPE, window=hour) for hour in hours)
+        write.note_newest(model="churn", version="1", newest_at=START + timedelta(days=3), replay=True)
+    with database.write() as connection:
+        due = pending_windows(connection, "churn", "1", before=START + timedelta(days=1), limit=9)
+        mark_judged(connection, due[1:])
+
+    deleted = delete_old(database, RetentionSettings(days_days=3 - 2.5 / 24), START)
+
+    with database.read() as connection:
+        kept = connection.execute(sa.select(window.c.start).order_by(window.c.start)).scalars().all()
+    assert deleted.windows == 2  # began in the first 2.5 hours, and were judged
+    assert kept == [START, START + 3 * HOUR]
 
 
 def test_labels_wait_within_a_bound_and_those_without_a_place_are_counted(database: Database) -> None:
