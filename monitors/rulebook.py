@@ -86,6 +86,8 @@ class Rule:
         )
 
 
+# Of what labels tell, one breached window is enough, and it takes two healthy ones to be over: the newest
+# window has few of its labels yet, and few labels show nothing.
 DEFAULT_RULES = (
     Rule(
         name="drift", monitor="drift", breached=2, of=3,
@@ -98,11 +100,11 @@ DEFAULT_RULES = (
         "that sends them.",
     ),
     Rule(
-        name="accuracy", monitor="accuracy", severity=Severity.CRITICAL,
+        name="accuracy", monitor="accuracy", of=2, severity=Severity.CRITICAL,
         text="Answers are wrong more often than in the reference, by labels that came with time.",
     ),
     Rule(
-        name="sampling", monitor="sampling", severity=Severity.CRITICAL,
+        name="sampling", monitor="sampling", of=2, severity=Severity.CRITICAL,
         text="Answers are wrong more often than in the reference, by labels that were asked for.",
     ),
     Rule(
@@ -110,7 +112,7 @@ DEFAULT_RULES = (
         text="More texts are toxic than is healthy. `GET /api/examples` lists where the worst of them are.",
     ),
     Rule(
-        name="bias", monitor="bias",
+        name="bias", monitor="bias", of=2,
         text="The model treats groups differently by more than is healthy. Look at the groups and at their "
         "numbers before you act.",
     ),

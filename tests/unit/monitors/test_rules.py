@@ -19,6 +19,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ONE = Rule(name="quality", monitor="quality")
 TWO_OF_THREE = Rule(name="drift", monitor="drift", breached=2, of=3)
+ONE_OF_TWO = Rule(name="accuracy", monitor="accuracy", of=2)
 
 
 def judged(rule: Rule, hour: int, verdict: str, column: str = "age") -> Judgement:
@@ -67,6 +68,9 @@ class Story:
         ("a healthy window resolves", ONE, "B.", ["fired", "resolved"], "resolved"),
         ("an unknown window resolves nothing", ONE, "B??", ["fired"], "firing"),
         ("an unknown window opens nothing", ONE, "???", [], None),
+        ("one breached window fires where one of two is enough", ONE_OF_TWO, ".B", ["fired"], "firing"),
+        ("a window with few labels yet ends nothing", ONE_OF_TWO, "B.B", ["fired"], "firing"),
+        ("two healthy windows do", ONE_OF_TWO, "B..", ["fired", "resolved"], "resolved"),
         (
             "after a resolution the next breach is a new alert",
             ONE,
@@ -250,10 +254,10 @@ def test_the_default_rules_cover_every_kind_of_trouble() -> None:
     assert [(rule.name, rule.severity.value, rule.breached, rule.of) for rule in DEFAULT_RULES] == [
         ("drift", "warning", 2, 3),
         ("quality", "warning", 1, 1),
-        ("accuracy", "critical", 1, 1),
-        ("sampling", "critical", 1, 1),
+        ("accuracy", "critical", 1, 2),
+        ("sampling", "critical", 1, 2),
         ("toxicity", "warning", 1, 1),
-        ("bias", "warning", 1, 1),
+        ("bias", "warning", 1, 2),
         ("errors", "critical", 1, 1),
         ("no_data", "warning", 1, 1),
         ("database", "critical", 1, 1),
