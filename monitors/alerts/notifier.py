@@ -21,7 +21,6 @@ from monitors.alerts.postbox import Post, Postbox
 from monitors.alerts.retiring import REPLACED, Retired, Unmeasured, given_up, retired
 from monitors.alerts.situations import Episode, GroupState, Memory, Situation, Telling
 from monitors.alerts.suppression import Member
-from monitors.process.actions import ACTIONS
 from monitors.rulebook import NO_DATA
 from storage.accounts import lags
 from storage.alerts import delete_rule_states, open_alerts, save_alerts, unchanged_alerts, withdraw_alerts
@@ -56,6 +55,7 @@ class Notifier:
         policy: Policy,
         channels: Sequence[Channel],
         no_data_after: timedelta | None,
+        paced_by: str,  # the stage with whose read position the models' clocks move
         clock: Clock,
     ) -> None:
         self._database = database
@@ -63,6 +63,7 @@ class Notifier:
         self._policy = policy
         self._postbox = Postbox(database, channels, wait=policy.group_wait)
         self._no_data_after = no_data_after
+        self._paced_by = paced_by
         self._clock = clock
         self._looked_at: datetime | None = None
         self._steady_since: datetime | None = None
@@ -156,10 +157,10 @@ class Notifier:
     def _behind(self) -> bool:
         """Whether events wait to be counted: then nobody knows which models have traffic.
 
-        The clocks of models move with the read position of actions; texts may wait longer for their scores.
+        Those that wait for their scores alone do not count: the models' clocks have passed them.
         """
         with self._database.read() as connection:
-            return any(lag.events for lag in lags(connection, ACTIONS))
+            return any(lag.events for lag in lags(connection, self._paced_by))
 
     def _situation(self, found: Standing, changed: Sequence[Alert]) -> Situation:
         told = {_key(each.alert): each.told for each in found.alerts}

@@ -11,7 +11,7 @@ from monitors.alerts import build_channels
 from monitors.alerts.notifier import Notifier
 from monitors.alerts.policy import policy_of
 from monitors.alerts.sender import Sender
-from monitors.process.actions import Actions
+from monitors.process.actions import ACTIONS, Actions
 from monitors.process.choosing import Chooser
 from monitors.process.joiner import Joiner
 from monitors.process.observing import Observer
@@ -150,6 +150,7 @@ def build_stages(  # noqa: PLR0913  # the whole of what the process is given
             policy=policy,
             channels=channels,
             no_data_after=alerts.no_data_after,
+            paced_by=ACTIONS,
             clock=clock,
         ),
         sender=Sender(database, counting=counting, channels=channels, clock=clock, chance=chance),
