@@ -345,7 +345,7 @@ def test_closing_fails_whoever_still_waits(tmp_path: Path, gate: threading.Event
 def test_two_models_share_the_device_by_busy_seconds(tmp_path: Path) -> None:
     async def scenario() -> None:
         folders = (
-            bert_folder(tmp_path / "slow", name="slow"),
+            bert_folder(tmp_path / "slow", name="slow", limits={"max_batch": 5}),  # 60 batches
             mlp_folder(tmp_path / "fast", name="fast", limits={"inline_below_us": 0}),
         )
         async with serving(tmp_path, *folders) as engine:
