@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ from tests.helpers.serving import Serving, serving
 pytestmark = pytest.mark.xdist_group("toxicity")  # what they share is set up once
 
 T = TypeVar("T")
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+WINDOW = timedelta(seconds=2)
 
 FORUM = {
     "name": "forum",
@@ -53,9 +57,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         monitor = threading.Thread(target=run_until, args=(stop, read))
         monitor.start()
         try:
-            said(running, [f"{text} {n}" for n in range(3) for text in HARMLESS])
-            time.sleep(2.1)  # so that the others lie in another window
-            said(running, [f"{text} {n}" for n in range(6) for text in RUDE])
+            said(running, [f"{text} {n}" for n in range(3) for text in HARMLESS], at=NOON)
+            said(running, [f"{text} {n}" for n in range(6) for text in RUDE], at=NOON + 2 * WINDOW)
             wait_for(lambda: len(shares(running, "comment.toxicity")) == 2)
             yield running
         finally:
@@ -63,9 +66,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
             monitor.join(30)
 
 
-def said(running: Serving, texts: list[str]) -> None:
-    rows = [{"comment": text} for text in texts]
-    assert running.post("/v1/models/forum:predict", {"instances": rows}).status == 200
+def said(running: Serving, texts: list[str], *, at: datetime) -> None:
+    asking = {"instances": [{"comment": text} for text in texts], "at": at.isoformat()}
+    assert running.post("/v1/models/forum:predict", asking).status == 200
 
 
 def wait_for(look: Callable[[], T], timeout_s: float = 30.0) -> T:
