@@ -27,7 +27,7 @@ from inference.manifest import ModelSpec, Task
 from monitors.base import ModelContext
 from monitors.classes import Figure, class_figures, count_classes
 from monitors.frames import Frame
-from monitors.labels import label_of
+from monitors.labels import can_be_right, label_of
 from monitors.regression import count_errors, error_figures
 from monitors.statistics import wilson
 from storage.records import Bounds, Measurement
@@ -57,14 +57,7 @@ class Accuracy:
     @classmethod
     def applies(cls, context: ModelContext) -> bool:
         """Where an answer is one of known classes that exclude each other, or a number."""
-        manifest = context.manifest
-        match manifest.task:
-            case Task.REGRESSION:
-                return True
-            case Task.CLASSIFICATION | Task.TEXT_CLASSIFICATION:
-                return len(manifest.outputs.classes) > 1 and not manifest.outputs.multi_label
-            case _:
-                return False
+        return can_be_right(context.manifest)
 
     def observe(self, frame: Frame) -> Summary:
         """`rows`, `labelled`, `conflicts`, labels of no known class (`not_allowed`), and the task's cells."""

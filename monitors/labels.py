@@ -14,6 +14,17 @@ from storage.records import Value
 _WORDS = {True: ("true", "True", "1"), False: ("false", "False", "0")}
 
 
+def can_be_right(manifest: ModelSpec) -> bool:
+    """Whether an answer is a number, or one of known classes that exclude each other."""
+    match manifest.task:
+        case Task.REGRESSION:
+            return True
+        case Task.CLASSIFICATION | Task.TEXT_CLASSIFICATION:
+            return len(manifest.outputs.classes) > 1 and not manifest.outputs.multi_label
+        case _:
+            return False
+
+
 def label_of(value: Value, manifest: ModelSpec) -> str | float | None:
     """The class or number that a label stands for. None: it stands for none that this model can give."""
     return _number(value) if manifest.task is Task.REGRESSION else class_of(value, manifest.outputs.classes)

@@ -24,6 +24,7 @@ from inference.manifest import Task
 from monitors.base import ModelContext
 from monitors.bins import Floats, wide_means
 from monitors.frames import Frame
+from monitors.labels import can_be_right
 from monitors.sampling.certainty import SCORE_BINS, certainties
 from monitors.sampling.chosen import (
     answers_of,
@@ -61,14 +62,7 @@ class Sampled:
     @classmethod
     def applies(cls, context: ModelContext) -> bool:
         """Where an answer is one of known classes that exclude each other, or a number."""
-        manifest = context.manifest
-        match manifest.task:
-            case Task.REGRESSION:
-                return True
-            case Task.CLASSIFICATION | Task.TEXT_CLASSIFICATION:
-                return len(manifest.outputs.classes) > 1 and not manifest.outputs.multi_label
-            case _:
-                return False
+        return can_be_right(context.manifest)
 
     @property
     def certainties(self) -> Floats:

@@ -46,7 +46,7 @@ class Segment:
     producer: str
     number: int
     n: int  # inference events
-    others: int  # labels and label changes
+    others: int  # labels, label changes and actions
     first_at: datetime
     last_at: datetime
     stored_at: datetime

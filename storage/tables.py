@@ -74,7 +74,7 @@ segment = sa.Table(
     _text("producer"),
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("n", sa.Integer, nullable=False),  # inference events
-    sa.Column("others", sa.Integer, nullable=False),  # labels and label changes
+    sa.Column("others", sa.Integer, nullable=False),  # labels, label changes and actions
     _at("first_at"),
     _at("last_at"),
     _at("stored_at"),
