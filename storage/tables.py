@@ -83,6 +83,7 @@ segment = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("partition", "producer", "number", name="segment_place"),
     sa.Index("segment_retain", "retain_until"),
+    sa.Index("segment_time", "last_at"),
 )
 
 producer = sa.Table(
@@ -283,7 +284,7 @@ measurement = sa.Table(
         name="measurement_of",
     ),
     sa.Index("measurement_page", "start", "id"),
-    sa.Index("measurement_window", "model", "version", "start"),
+    sa.Index("measurement_scope", "model", "version", "arm", "slice", "start"),
 )
 
 alert = sa.Table(
