@@ -1,4 +1,4 @@
-"""What was picked stays in the address of a page, so that a reload keeps it and a link shares it."""
+"""What was picked stays in the address of a page: a reload keeps it, a link shares it, pages hand it on."""
 
 from __future__ import annotations
 
@@ -6,19 +6,34 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from dashboard.drifts import Choice
+from dashboard.subjects import OWN, Choice
+
+SHARED = ("model", "version", "arm", "slice", "range", "from", "to")
+"""What one page hands to the next."""
 
 _RESTS_ON_IT: Mapping[str, tuple[str, ...]] = {
     "model": ("version", "arm", "slice", "from", "to", "column", "window"),
     "version": ("arm", "slice", "from", "to", "window"),
     "arm": ("slice", "window"),
+    "slice": ("window",),
+    "range": ("from", "to", "window"),
 }
 """What is asked anew when this is picked."""
+
+_KEPT = "address-kept"
 
 
 def current() -> dict[str, str]:
     """What the address says now."""
     return st.query_params.to_dict()
+
+
+def carry() -> None:
+    """Hand on what was picked on the page before, and keep what is picked on this one for the next."""
+    kept: dict[str, str] = st.session_state.get(_KEPT, {})
+    if kept and not any(name in st.query_params for name in SHARED):
+        st.query_params.update(kept)
+    st.session_state[_KEPT] = {name: st.query_params[name] for name in SHARED if name in st.query_params}
 
 
 def go(**picked: str) -> None:
@@ -49,6 +64,7 @@ def pick_span(label: str, stamps: Sequence[str], first: str, last: str) -> None:
 
     def picked() -> None:
         start, end = st.session_state[key]
+        go(range=OWN)
         go(**{"from": start, "to": end})
 
     st.select_slider(

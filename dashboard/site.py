@@ -1,7 +1,8 @@
-"""Which pages there are, in the order of their tabs."""
+"""Which pages there are, in the order of their links. A new one is one file in `pages/` and one line here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +11,25 @@ _FOLDER = Path(__file__).parent / "pages"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A page: its file, and the last part of its address."""
+    """A page: the last part of its address, which its file is called by too, and its title."""
 
-    file: str
-    title: str
     path: str
+    title: str
+    carries: bool = False  # whether what was picked on the page before holds here
 
     @property
     def script(self) -> str:
         """The file that Streamlit runs for it."""
-        return str(_FOLDER / self.file)
+        return str(_FOLDER / f"{self.path}.py")
 
 
-OVERVIEW = Site(file="overview.py", title="Overview", path="overview")
-DRIFT = Site(file="drift.py", title="Drift", path="drift")
-PAGES = (OVERVIEW, DRIFT)
+OVERVIEW = Site(path="overview", title="Overview")
+DRIFT = Site(path="drift", title="Drift", carries=True)
+
+PAGES: Mapping[str, Sequence[Site]] = {
+    "": (OVERVIEW,),
+    "What was measured": (DRIFT,),
+    "What to do": (),
+    "What is behind it": (),
+}
+"""By the heading that they stand under."""

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.care import Episode
 from dashboard.states import state_of
+from dashboard.views.care import Episode
 from storage.distributions import Distribution
 from storage.outbox import OutboxMessage
 from storage.records import Alert, Judgement
@@ -99,7 +99,11 @@ def bin_table(found: Distribution) -> pd.DataFrame:
 
 
 def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None) -> None:
-    """A table. Numbers written in full are texts, because a browser would round them; counts stay numbers."""
+    """A table. Numbers written in full are texts, because a browser would round them; counts stay numbers.
+
+    A person can take it away as CSV, so no text in it begins as a formula would.
+    """
+    frame = frame.map(_no_formula)
     right = {name: st.column_config.TextColumn(alignment="right") for name in _DIGITS if name in frame}
     counts = {
         str(name): st.column_config.NumberColumn(format="%,d")
@@ -115,6 +119,19 @@ def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None)
             height="content" if len(frame) <= _WHOLE else "auto",
         )
 
+
+def _no_formula(cell: object) -> object:
+    """A text that a spreadsheet would run gets an apostrophe before it, as OWASP advises; numbers stay."""
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _WHOLE = 30
 """Rows of a table that is shown at once; a longer one scrolls."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+
+from storage.records import Bounds
 
 UNKNOWN = "unknown"
 
@@ -61,3 +64,14 @@ def counted(n: int, one: str, many: str) -> str:
 def digits(value: float | None) -> str:
     """A number with every digit that it has, or nothing."""
     return "" if value is None else repr(value)
+
+
+def healthy(bounds: Bounds, written: Callable[[float | None], str] = number) -> str:
+    """Where a number is healthy."""
+    if bounds.lower is None and bounds.upper is None:
+        return "no bounds"
+    if bounds.lower is None:
+        return f"up to {written(bounds.upper)}"
+    if bounds.upper is None:
+        return f"from {written(bounds.lower)}"
+    return f"{written(bounds.lower)} to {written(bounds.upper)}"

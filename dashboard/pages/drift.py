@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import address, charts, words
-from dashboard.drifts import DriftView, drift
+from dashboard import address, pickers, words
+from dashboard.charts.distributions import distribution_chart
+from dashboard.charts.heat_map import CELL, heat_map
+from dashboard.charts.over_time import over_time
 from dashboard.reader import read
 from dashboard.states import State, breached_run, state_of
 from dashboard.tables import bin_table, measurement_table, show
+from dashboard.views.drift import DriftView, drift
 
 _STATISTICS = ("metric", "value", "interval low", "interval high", "lower bound", "upper bound", "n", "state")
 
@@ -17,46 +20,13 @@ def page() -> None:
     """The whole page."""
     st.header("Drift", anchor=False)
     view = read(lambda database: drift(database, address.current()))
-    if not view.model.options:
-        st.info("No model is known yet. Add one, then start everything:")
-        st.code("inferwatch models add FOLDER\ninferwatch up", language=None)
+    if not pickers.draw(view.subject, what="drift"):
         return
-    _pickers(view)
     if view.unknown:
         st.warning("The address of this page names something that is not there; here is what there is.")
-    if view.span is None:
-        _nothing_judged(view)
-        return
     _map(view)
     if view.picked is not None:
         _column(view)
-
-
-def _pickers(view: DriftView) -> None:
-    with st.container(horizontal=True):
-        address.pick("Model", "model", view.model)
-        address.pick("Version", "version", view.version)
-        address.pick("Arm", "arm", view.arm)
-        address.pick("Slice", "slice", view.slice)
-    if view.span is not None and len(view.windows) > 1:
-        shown = [window for window in view.windows if view.span.start <= window.start < view.span.end]
-        stamps = list(dict.fromkeys(words.stamp(window.start) for window in view.windows))
-        address.pick_span(
-            "Windows, by their start (UTC)", stamps, words.stamp(shown[0].start), words.stamp(shown[-1].start)
-        )
-
-
-def _nothing_judged(view: DriftView) -> None:
-    if not view.has_reference:
-        st.info(
-            "This version has no reference, so there is nothing to compare its traffic with. Give it one:"
-        )
-        st.code(f"inferwatch reference set {view.model.chosen} --from FILE", language=None)
-        return
-    st.info(
-        "No window of this version has been judged for drift yet. A window is judged when it is over; "
-        "how long one is stands in `model.yaml`, under `window`."
-    )
 
 
 def _map(view: DriftView) -> None:
@@ -67,17 +37,17 @@ def _map(view: DriftView) -> None:
         "marked !: further than its bound, and not by chance; marked ?: unknown."
     )
     st.altair_chart(
-        charts.heat_map(view.cells, view.column.options),
+        heat_map(view.cells, view.column.options),
         width="stretch",
         key="heat-map",
         on_select=_clicked,
-        selection_mode=charts.CELL,
+        selection_mode=CELL,
         alt="How far each column moved from the reference, by window; the tables below hold the numbers",
     )
 
 
 def _clicked() -> None:
-    cells = st.session_state["heat-map"].selection.get(charts.CELL) or []
+    cells = st.session_state["heat-map"].selection.get(CELL) or []
     if cells:
         address.go(column=str(cells[0]["column"]), window=str(cells[0]["window"]))
 
@@ -131,7 +101,7 @@ def _distribution(view: DriftView) -> None:
     if not found.current_rows:
         st.info("No rows of this window are kept in these bins: it had none, or they are being counted anew.")
     st.altair_chart(
-        charts.distribution_chart(found),
+        distribution_chart(found),
         width="stretch",
         alt="Rows of the reference and of the window in the same bins; the table below holds the numbers",
     )
@@ -143,7 +113,7 @@ def _over_time(view: DriftView) -> None:
     ours = [each for each in view.cells if each.measurement.column == view.column.chosen]
     if view.picked is not None:
         st.altair_chart(
-            charts.effect_over_time(ours, view.picked),
+            over_time(ours, "drift", picked=view.picked),
             width="stretch",
             alt="How far the column moved from the reference, window by window, with the bound",
         )

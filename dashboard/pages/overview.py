@@ -8,13 +8,13 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.care import silence_table
-from dashboard.overviews import Overview, Trend, VersionRow, overview
+from dashboard import pickers, words
 from dashboard.reader import read
 from dashboard.site import DRIFT
 from dashboard.states import State
 from dashboard.tables import alert_table, measurement_table, message_table, show
+from dashboard.views.care import silence_table
+from dashboard.views.overview import Overview, Trend, VersionRow, overview
 from storage.clock import utc_now
 from storage.reading import Accounting
 from storage.records import AlertStatus, Arm, Judgement
@@ -61,8 +61,7 @@ def _verdict(found: Overview) -> None:
     firing, pending = found.count(AlertStatus.FIRING), found.count(AlertStatus.PENDING)
     unknown = sum(trend.state is State.UNKNOWN for row in found.rows for trend in row.trends)
     if not found.rows:
-        st.info("No model is known yet. Add one, then start everything:")
-        st.code("inferwatch models add FOLDER\ninferwatch up", language=None)
+        pickers.no_model()
     elif firing:
         tail = f", {pending} pending" if pending else ""
         st.error(f"{words.counted(firing, 'alert is', 'alerts are')} firing{tail}.", icon=":material/error:")

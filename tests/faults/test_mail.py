@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.overviews import overview
+from dashboard.views.overview import overview
 from monitors.alerts.sender import GIVE_UP
 from monitors.settings import AlertSettings, EmailSettings
 from storage import tables

@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import APP
-from dashboard.overviews import LATE_AFTER
 from dashboard.settings import DATABASE_URL
+from dashboard.views.overview import LATE_AFTER
 from storage.alerts import save_alerts
 from storage.clock import utc_now
 from storage.database import open_writer
@@ -117,7 +117,7 @@ def test_a_span_in_the_address_leaves_the_other_windows_out(shown: AppTest) -> N
 
 
 def test_a_span_that_is_picked_is_written_into_the_address(shown: AppTest) -> None:
-    app = drift_page(shown)
+    app = drift_page(shown, range="own")
 
     app.select_slider[0].set_range("2026-03-05T00:00:00Z", "2026-03-08T00:00:00Z").run()
 
@@ -255,3 +255,17 @@ def test_the_overview_says_which_model_scores_texts(seeded: Seeded, monkeypatch:
 
     assert not app.exception
     assert "Texts are scored for toxicity by words 1, which is no moderation model." in texts(app)
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_made_harmless_in_a_table() -> None:
+    app = AppTest.from_function(_table_of_formulas).run()
+
+    assert list(app.dataframe[0].value["name"]) == ["'=1+1", "'@x", "'-a", "-0.5", "plain"]
+
+
+def _table_of_formulas() -> None:
+    import pandas as pd  # noqa: PLC0415  Streamlit runs this function as a script of its own
+
+    from dashboard.tables import show  # noqa: PLC0415  as above
+
+    show(pd.DataFrame({"name": ["=1+1", "@x", "-a", "-0.5", "plain"]}), key="table")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard import words
-from dashboard.drifts import MOST, SHOWN, choose, span_of
 from dashboard.launch import streamlit_arguments
+from dashboard.subjects import SHOWN, choose, span_of
 from storage.records import Window
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,10 +43,16 @@ def test_a_span_is_taken_as_it_is() -> None:
     assert span == Window(start=BEGIN + 5 * HOUR, end=BEGIN + 8 * HOUR)
 
 
-def test_never_more_windows_are_shown_than_can_be_told_apart() -> None:
-    span = span_of(hours(1000), {"from": "2026-01-01T00:00:00Z"})
+def test_a_range_ends_with_the_newest_window_and_not_today() -> None:
+    span = span_of(hours(100), {"range": "1d"})
 
-    assert span.end - span.start == MOST * HOUR
+    assert span == Window(start=BEGIN + 76 * HOUR, end=BEGIN + 100 * HOUR)
+
+
+def test_everything_is_everything() -> None:
+    span = span_of(hours(1000), {"range": "all"})
+
+    assert span.end - span.start == 1000 * HOUR
 
 
 @pytest.mark.parametrize(

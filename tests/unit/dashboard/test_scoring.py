@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from dashboard.scoring import scoring_line
+from dashboard.views.scoring import scoring_line
 from storage.accounts import Lag
 from tests.helpers.monitoring import NOON, SCORER
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from dashboard.overviews import trends
 from dashboard.states import State, breached_run, state_of, state_of_all
+from dashboard.views.overview import trends
 from storage.records import Bounds, Judgement, Measurement, Scope, Window
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard import words
-from dashboard.care import Episode, care_of
-from dashboard.scoring import ScoringLine, scoring_line
 from dashboard.states import State, state_of, state_of_all
+from dashboard.views.care import Episode, care_of
+from dashboard.views.scoring import ScoringLine, scoring_line
 from storage import judged, reading
 from storage.accounts import lags
 from storage.alerts import open_alerts

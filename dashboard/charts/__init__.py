@@ -1,0 +1,1 @@
+"""The pictures, as pure functions of what was read."""

@@ -1,0 +1,61 @@
+"""What pictures of judged windows share: a point of data for each, the colours of the states, an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import altair as alt
+
+from dashboard import words
+from dashboard.colours import BLUE, GREY, VERMILION
+from dashboard.states import State, state_of
+from storage.records import Judgement
+
+Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+
+COLOURS: Mapping[State, str] = {
+    State.OK: BLUE,
+    State.BREACHED: VERMILION,
+    State.UNKNOWN: GREY,
+    State.UNBOUNDED: BLUE,
+}
+
+
+def point(judgement: Judgement, written: Callable[[float | None], str] = words.number) -> dict[str, object]:
+    """One window's number under fixed names, and the same in words for the tip beside the pointer."""
+    measured, window = judgement.measurement, judgement.window
+    low, high = measured.interval or (None, None)
+    return {
+        "column": measured.column or "",
+        "window": words.stamp(window.start),
+        "when": words.moment(window.start).removesuffix(" 00:00"),
+        "span": words.span(window.start, window.end),
+        "value": measured.value,
+        "number": written(measured.value),
+        "low": low,
+        "high": high,
+        "interval": words.UNKNOWN if low is None else f"{written(low)} to {written(high)}",
+        "lower": measured.bounds.lower,
+        "upper": measured.bounds.upper,
+        "healthy": words.healthy(measured.bounds, written),
+        "n": measured.n,
+        "state": state_of(measured),
+    }
+
+
+def state_colour(states: Iterable[object]) -> alt.Color:
+    """Colour by state, with a legend of those that there are."""
+    there = set(states)
+    shown = [state for state in COLOURS if state in there]
+    return alt.Color(
+        "state:N",
+        scale=alt.Scale(domain=shown, range=[COLOURS[state] for state in shown]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+
+
+def window_axis(labels: int) -> alt.Axis:
+    """An axis of windows by their start, whose words never overlap."""
+    return alt.Axis(
+        labelAngle=0 if labels <= 12 else -40, labelOverlap="greedy", labelLimit=140, labelFlush=False
+    )

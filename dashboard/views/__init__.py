@@ -1,0 +1,1 @@
+"""What each page shows, read in one moment. Nothing here knows Streamlit."""
