@@ -25,11 +25,12 @@ class Site:
 
 OVERVIEW = Site(path="overview", title="Overview")
 DRIFT = Site(path="drift", title="Drift", carries=True)
+ALERTS = Site(path="alerts", title="Alerts")
 
 PAGES: Mapping[str, Sequence[Site]] = {
     "": (OVERVIEW,),
     "What was measured": (DRIFT,),
-    "What to do": (),
+    "What to do": (ALERTS,),
     "What is behind it": (),
 }
 """By the heading that they stand under."""

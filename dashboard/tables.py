@@ -13,6 +13,7 @@ from dashboard.views.care import Episode
 from storage.distributions import Distribution
 from storage.outbox import OutboxMessage
 from storage.records import Alert, Judgement
+from storage.telling import ToldAlert
 
 
 def alert_table(alerts: Sequence[Alert], care: Mapping[Episode, str]) -> pd.DataFrame:
@@ -33,6 +34,46 @@ def alert_table(alerts: Sequence[Alert], care: Mapping[Episode, str]) -> pd.Data
                 "people": care.get((alert.fingerprint, alert.starts_at), ""),
             }
             for alert in alerts
+        ]
+    )
+
+
+def episode_table(episodes: Sequence[ToldAlert]) -> pd.DataFrame:
+    """Alerts, open and over, one a row, with what people know of each."""
+    return pd.DataFrame(
+        [
+            {
+                "status": each.alert.status.value,
+                "from (UTC)": words.moment(each.alert.starts_at),
+                "until (UTC)": "" if each.alert.ends_at is None else words.moment(each.alert.ends_at),
+                "told": "nobody yet" if each.told is None else f"that it is {each.told.value}",
+                "severity": each.alert.severity.value,
+                "model": each.alert.scope.model,
+                "version": each.alert.scope.version,
+                "slice": each.alert.scope.slice,
+                "rule": each.alert.rule,
+                "column": each.alert.column or "",
+                "what": each.alert.summary,
+            }
+            for each in episodes
+        ]
+    )
+
+
+def told_table(messages: Sequence[OutboxMessage]) -> pd.DataFrame:
+    """Messages and why each went out, one a row."""
+    return pd.DataFrame(
+        [
+            {
+                "made (UTC)": words.moment(each.made_at),
+                "why": _WHY.get(each.reason, each.reason),
+                "became": each.state.value,
+                "channel": each.channel,
+                "to": each.recipient,
+                "about": each.subject,
+                "error": each.last_error or "",
+            }
+            for each in messages
         ]
     )
 
@@ -132,6 +173,16 @@ def _no_formula(cell: object) -> object:
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+_WHY: Mapping[str, str] = {
+    "first": "the first news of it",
+    "changed": "some came or went",
+    "repeat": "nothing changed for long",
+    "resolved": "all of it is over",
+    "passed": "it came and went before it was told",
+    "digest": "many at once, told in one",
+}
+"""Reasons of messages, by the name that is stored; another one is shown as it is."""
 
 _WHOLE = 30
 """Rows of a table that is shown at once; a longer one scrolls."""

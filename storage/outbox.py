@@ -178,6 +178,12 @@ def dead_messages(
     return [message_of(row) for row in connection.execute(statement)]
 
 
+def newest_messages(connection: Connection, *, limit: int) -> list[OutboxMessage]:
+    """What was told last and what is being told, newest first, whatever became of it."""
+    statement = sa.select(outbox).order_by(outbox.c.made_at.desc(), outbox.c.message_id).limit(limit)
+    return [message_of(row) for row in connection.execute(statement)]
+
+
 def message_of(row: Row[Any]) -> OutboxMessage:
     """A message from its row."""
     return OutboxMessage(

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from storage import dialects
 from storage.alerts import alert_of
@@ -74,10 +75,15 @@ def alerts_to_tell(connection: Connection) -> list[ToldAlert]:
         .where(sa.or_(table.c.status == AlertStatus.FIRING.value, over))
         .order_by(table.c.starts_at, table.c.id)
     )
-    return [
-        ToldAlert(alert=alert_of(row), told=AlertStatus(row.told) if row.told else None)
-        for row in connection.execute(statement)
-    ]
+    return [_told_alert(row) for row in connection.execute(statement)]
+
+
+def newest_episodes(connection: Connection, *, model: str | None, limit: int) -> list[ToldAlert]:
+    """The alerts that came last, open and over, of a model or of all, and what people know of each."""
+    statement = sa.select(table).order_by(table.c.id.desc()).limit(limit)
+    if model is not None:
+        statement = statement.where(table.c.model == model)
+    return [_told_alert(row) for row in connection.execute(statement)]
 
 
 def mark_told(connection: Connection, told: Mapping[tuple[str, datetime], AlertStatus]) -> None:
@@ -115,3 +121,7 @@ def forget(connection: Connection, kind: Kind, names: Collection[str]) -> None:
     for start in range(0, len(ordered), _CHUNK):
         chunk = ordered[start : start + _CHUNK]
         connection.execute(sa.delete(remembered).where(remembered.c.name.in_(chunk)))
+
+
+def _told_alert(row: Row[Any]) -> ToldAlert:
+    return ToldAlert(alert=alert_of(row), told=AlertStatus(row.told) if row.told else None)
