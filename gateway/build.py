@@ -26,14 +26,14 @@ from gateway.capture import JournalCapture, NoCapture, Recorder
 from gateway.checks import ports
 from gateway.front import Front
 from gateway.hot import HotRoutes
-from gateway.keys import KeyFile, Keys
+from gateway.keys import Keys
 from gateway.labels import Labels
 from gateway.logs import set_up_logging
 from gateway.metrics import GatewayCollector, GatewayMetrics, journal_values
 from gateway.models_routes import model_routes, server_routes, unready, v1_routes
 from gateway.privacy_key import PrivacyKey
 from gateway.redaction import Redaction, Redactions
-from gateway.server import check_exposure, make_server, spare_collector
+from gateway.server import make_server, spare_collector
 from gateway.settings import Settings
 from gateway.silences import AlertActions
 from gateway.supervisor import Child, Supervisor, check_ports
@@ -44,6 +44,7 @@ from monitors.rule_settings import effective_rules
 from storage.clock import Clock, utc_now
 from storage.database import open_reader
 from storage.journal import Journal
+from storage.keys import KeyFile, KnownKeys, check_exposure
 
 if TYPE_CHECKING:
     from gateway.reference_file import ReferenceSet
@@ -67,7 +68,7 @@ def gateway(
     engine = Engine(Repository(settings.engine.repository), settings.engine, clock=clock)
     journal = Journal(settings.journal.folder, settings=settings.journal, clock=clock)
     database = open_reader(settings.database)
-    keys = Keys(KeyFile(settings.gateway.keys_file), clock=clock)
+    keys = Keys(KnownKeys(KeyFile(settings.gateway.keys_file), clock=clock))
     metrics = GatewayMetrics()
     capture = JournalCapture(journal, settings.journal.policy) if settings.gateway.capture else NoCapture()
 
@@ -125,7 +126,8 @@ def gateway(
 def serve(settings: Settings) -> None:
     """Run the gateway until SIGTERM."""
     set_up_logging("gateway")
-    check_exposure(settings.gateway, has_keys=bool(KeyFile(settings.gateway.keys_file).read()))
+    has_keys = bool(KeyFile(settings.gateway.keys_file).read())
+    check_exposure("gateway.host", settings.gateway.host, has_keys=has_keys)
     check_ports({"gateway.port": (settings.gateway.host, settings.gateway.port)})
     make_server(gateway(settings, settled=spare_collector).front, settings.gateway).run()
 
@@ -152,7 +154,9 @@ def monitor(settings: Settings) -> None:
 def supervise(settings: Settings, config: Path) -> None:
     """Run gateway, monitor and dashboard until SIGTERM."""
     set_up_logging("up")
-    check_exposure(settings.gateway, has_keys=bool(KeyFile(settings.gateway.keys_file).read()))
+    has_keys = bool(KeyFile(settings.gateway.keys_file).read())
+    check_exposure("gateway.host", settings.gateway.host, has_keys=has_keys)
+    check_exposure("dashboard.host", settings.dashboard.host, has_keys=has_keys)
     check_ports(ports(settings))
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     commands = ("serve", "monitor", "dashboard")

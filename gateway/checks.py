@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.keys import KeyFile
 from gateway.privacy_key import PrivacyKey
 from gateway.redaction import Redaction, described
-from gateway.server import check_exposure, loop_name
+from gateway.server import loop_name
 from gateway.settings import Settings
 from gateway.supervisor import port_problem
 from inference.errors import InferenceError
@@ -24,6 +23,7 @@ from monitors.rule_settings import effective_rules
 from monitors.settings import EmailSettings
 from storage.database import open_reader, open_writer
 from storage.errors import DatabaseUnavailableError, StorageError
+from storage.keys import KeyFile, check_exposure
 
 PACKAGES = ("gateway", "inference", "monitors", "storage", "dashboard")
 _MAIL_TIMEOUT_S = 5.0
@@ -93,7 +93,8 @@ def _server(settings: Settings) -> str:
 
 def _keys(settings: Settings) -> str:
     keys = KeyFile(settings.gateway.keys_file).read()
-    check_exposure(settings.gateway, has_keys=bool(keys))
+    check_exposure("gateway.host", settings.gateway.host, has_keys=bool(keys))
+    check_exposure("dashboard.host", settings.dashboard.host, has_keys=bool(keys))
     return (
         f"{len(keys)} in {settings.gateway.keys_file}" if keys else "none: everybody on this machine may ask"
     )

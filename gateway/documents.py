@@ -8,9 +8,9 @@ import msgspec
 
 from gateway.front import PROBES, right_for
 from gateway.hot import route_of
-from gateway.keys import Right
 from gateway.kserve_v1 import PredictBody, Predictions
 from gateway.oip import InferAnswer, InferBody
+from storage.keys import Right
 
 Document = dict[str, Any]
 

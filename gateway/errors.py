@@ -3,7 +3,6 @@
 GatewayError
 ├── RefusedError          a request that gets an error for an answer; knows its HTTP status and outcome
 ├── SettingsError         inferwatch.yaml is wrong; one line for each problem
-├── KeyFileError          the file of API keys cannot be read or written
 ├── PrivacyKeyError       the key of hashed values cannot be read or made
 ├── StartError            a process cannot start: a port is taken, a setting is unsafe
 ├── ReplayError           a file cannot be replayed
@@ -37,10 +36,6 @@ class SettingsError(GatewayError):
             problems[0] if len(problems) == 1 else f"{problems[0]} (and {len(problems) - 1} more)"
         )
         self.problems = tuple(problems)
-
-
-class KeyFileError(GatewayError):
-    """The file of API keys cannot be used. Restore it, or remove it and create the keys anew."""
 
 
 class PrivacyKeyError(GatewayError):

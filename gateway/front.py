@@ -13,7 +13,8 @@ import msgspec
 from gateway.body import Headers, Receive, check_depth, read_body
 from gateway.errors import ClientLeftError, RefusedError
 from gateway.hot import HotRoutes, Send, refusal_headers, route_of
-from gateway.keys import Keys, Right
+from gateway.keys import Keys
+from storage.keys import Right
 
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 

@@ -23,7 +23,7 @@ from gateway import kserve_v1, oip
 from gateway.body import Headers, Receive, check_no_tensors, read_body
 from gateway.capture import Recorder
 from gateway.errors import ClientLeftError, RefusedError, invalid, refusal_of
-from gateway.keys import Keys, Right
+from gateway.keys import Keys
 from gateway.question import MAX_TAG_CHARACTERS, Question, header_tags, read_tags
 from gateway.redaction import Redactions
 from gateway.signature import Signature
@@ -32,6 +32,7 @@ from inference.engine import Engine
 from inference.errors import InferenceError, ModelNotReadyError
 from inference.manifest import Manifest
 from inference.work import Inference
+from storage.keys import Right
 from storage.records import InferenceEvent, Outcome, Value
 
 log = logging.getLogger(__name__)

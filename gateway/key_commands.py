@@ -12,7 +12,8 @@ import typer
 from gateway.command_options import CONFIG, Config
 
 keys_app = typer.Typer(
-    help="API keys. Once one exists, every route but the health probes needs one.", no_args_is_help=True
+    help="API keys. Once one exists, every route and page but the health probes needs one.",
+    no_args_is_help=True,
 )
 
 
@@ -22,7 +23,7 @@ def keys_create(
     right: Annotated[
         list[str] | None,
         typer.Option(
-            help="infer, label (and ask for samples), read or act (silence, acknowledge); all if not given"
+            help="infer, label (and ask for samples), read (the dashboard too) or act (silence, acknowledge); all if not given"
         ),
     ] = None,
     days: Annotated[
@@ -31,8 +32,8 @@ def keys_create(
     config: Config = CONFIG,
 ) -> None:
     """Make an API key and show it, this once."""
-    from gateway.keys import KeyFile, rights_of
     from gateway.settings_file import load_settings
+    from storage.keys import KeyFile, rights_of
 
     now = datetime.now(UTC)
     expires_at = None if days is None else now + timedelta(days=days)
@@ -43,8 +44,8 @@ def keys_create(
 @keys_app.command("list")
 def keys_list(config: Config = CONFIG) -> None:
     """Every key: name, first characters, rights, and whether it can be used."""
-    from gateway.keys import KeyFile
     from gateway.settings_file import load_settings
+    from storage.keys import KeyFile
 
     now = datetime.now(UTC)
     for key in KeyFile(load_settings(config).gateway.keys_file).read():
@@ -58,8 +59,8 @@ def keys_revoke(
     name: Annotated[str, typer.Argument(help="as `keys list` shows it")], config: Config = CONFIG
 ) -> None:
     """Refuse a key from now on. A running gateway sees it within a second."""
-    from gateway.keys import KeyFile
     from gateway.settings_file import load_settings
+    from storage.keys import KeyFile
 
     KeyFile(load_settings(config).gateway.keys_file).revoke(name, datetime.now(UTC))
     typer.echo(f"{name} revoked")

@@ -1,196 +1,48 @@
-"""API keys: hashed, scoped, in a file that is watched. Once one exists, all but the probes need one."""
+"""API keys as HTTP shows them. Once one exists, all but the probes need one; `storage/keys.py` knows them."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import logging
-import os
-import secrets
-import tempfile
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import Mapping
 
-import msgspec
-
-from gateway.errors import KeyFileError, RefusedError
-
-log = logging.getLogger(__name__)
-
-LOOK_EVERY_S = 0.5
-"""How old the gateway's view of the file may be: a revoked key is refused after this time."""
-
-
-class Right(StrEnum):
-    """What a key allows."""
-
-    INFER = "infer"
-    LABEL = "label"  # send labels, and ask what to label
-    READ = "read"  # all that was kept, of every key
-    ACT = "act"  # silence and acknowledge; keys of earlier releases lack it
-
-
-class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """One key as the file holds it. The key itself is known to its owner only."""
-
-    name: str
-    prefix: str
-    sha256: str
-    rights: frozenset[Right]
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-
-    def usable(self, now: datetime) -> bool:
-        """Neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
-
-
-class KeyFile:
-    """The file, for the command line: read, add, revoke. Every change replaces the file in one step."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def read(self) -> list[ApiKey]:
-        """Every key ever made, revoked ones too: so that revoking the last one does not open the door."""
-        try:
-            return msgspec.json.decode(self.path.read_bytes(), type=list[ApiKey])
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as exc:
-            raise KeyFileError(f"{self.path}: cannot be read as a list of keys ({exc}); restore it") from exc
-
-    def create(
-        self, name: str, rights: frozenset[Right], now: datetime, expires_at: datetime | None = None
-    ) -> str:
-        """A new key, shown this once."""
-        keys = self.read()
-        if any(key.name == name and key.usable(now) for key in keys):
-            raise KeyFileError(f"a key named '{name}' exists: choose another name, or revoke it first")
-        text = f"iw_{secrets.token_urlsafe(32)}"
-        key = ApiKey(
-            name=name,
-            prefix=text[:8],
-            sha256=_hash(text),
-            rights=rights,
-            created_at=now,
-            expires_at=expires_at,
-        )
-        self._write([*keys, key])
-        return text
-
-    def revoke(self, name: str, now: datetime) -> None:
-        """Refuse this key from now on."""
-        keys = self.read()
-        if not any(key.name == name and key.usable(now) for key in keys):
-            known = ", ".join(sorted({key.name for key in keys if key.usable(now)})) or "none"
-            raise KeyFileError(f"no usable key is named '{name}'; there are: {known}")
-        self._write(
-            [msgspec.structs.replace(key, revoked_at=now) if key.name == name else key for key in keys]
-        )
-
-    def _write(self, keys: list[ApiKey]) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self.path.parent, prefix=".keys-")  # mode 0600
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(keys)))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(draft).replace(self.path)
-        except OSError as exc:
-            raise KeyFileError(f"{self.path}: cannot be written ({exc}); mend its folder's rights") from exc
+from gateway.errors import RefusedError
+from storage.keys import KnownKeys, Refusal, Right
 
 
 class Keys:
-    """What the gateway asks on each request: may this caller do that? Sees when the file changes."""
+    """What the gateway asks on each request: may this caller do that?"""
 
-    def __init__(
-        self,
-        file: KeyFile,
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._file, self._clock, self._monotonic = file, clock, monotonic
-        self._stamp: tuple[int, int] | None = None
-        self._by_hash: dict[str, ApiKey] = {key.sha256: key for key in file.read()}
-        self._stamp = _stamp(file.path)
-        self._look_at = monotonic() + LOOK_EVERY_S
+    def __init__(self, known: KnownKeys) -> None:
+        self._known = known
 
     @property
     def required(self) -> bool:
         """Whether a key exists, and so every caller needs one."""
-        if self._monotonic() >= self._look_at:
-            self._look()
-        return bool(self._by_hash)
+        return self._known.required
 
     def admit(self, headers: Mapping[bytes, bytes], right: Right | None) -> str | None:
         """The name of the caller's key; None where no key is needed.
 
         Raises 401 or 403. `right` None: any key will do.
         """
-        if not self.required:
-            return None
-        text = _shown(headers)
-        digest = _hash(text)
-        key = self._by_hash.get(digest)
-        if key is None or not hmac.compare_digest(key.sha256, digest):
-            raise RefusedError(401, "this API key is not known; ask for a new one", reason="invalid_api_key")
-        if not key.usable(self._clock()):
-            raise RefusedError(401, "this API key has expired or was revoked", reason="invalid_api_key")
-        if right is not None and right not in key.rights:
-            raise RefusedError(403, f"this API key lacks the right '{right}'", reason="permission_denied")
-        return key.name
-
-    def _look(self) -> None:
-        self._look_at = self._monotonic() + LOOK_EVERY_S
-        stamp = _stamp(self._file.path)
-        if stamp == self._stamp:
-            return
-        try:
-            keys = self._file.read()
-        except KeyFileError:
-            log.exception("keys not readable; those known before stay in force")
-            return
-        if not keys and self._by_hash:
-            # A file that vanished must not open the gateway: a restart without it does.
-            log.error("the file of keys has gone; those known before stay in force")
-            return
-        self._by_hash = {key.sha256: key for key in keys}
-        self._stamp = stamp
+        found = self._known.judge(_shown(headers), right)
+        if isinstance(found, Refusal):
+            raise _refused(found, right)
+        return None if found is None else found.name
 
 
-def rights_of(names: list[str]) -> frozenset[Right]:
-    """Rights by name; all of them where none is named. Raises `KeyFileError`."""
-    try:
-        return frozenset(Right(name) for name in names) or frozenset(Right)
-    except ValueError as exc:
-        raise KeyFileError(f"{exc}; there are {', '.join(Right)}") from exc
+def _refused(refusal: Refusal, right: Right | None) -> RefusedError:
+    if refusal is Refusal.LACKING:
+        return RefusedError(403, f"this API key lacks the right '{right}'", reason="permission_denied")
+    return RefusedError(401, _WORDS[refusal], reason="invalid_api_key")
 
 
-def _shown(headers: Mapping[bytes, bytes]) -> str:
+_WORDS = {
+    Refusal.MISSING: "an API key is needed: send the header 'Authorization: Bearer <key>'",
+    Refusal.UNKNOWN: "this API key is not known; ask for a new one",
+    Refusal.ENDED: "this API key has expired or was revoked",
+}
+
+
+def _shown(headers: Mapping[bytes, bytes]) -> str | None:
     scheme, _, text = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        raise RefusedError(
-            401,
-            "an API key is needed: send the header 'Authorization: Bearer <key>'",
-            reason="invalid_api_key",
-        )
-    return text.strip()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino
+    return text.strip() if scheme.lower() == "bearer" else None

@@ -16,7 +16,6 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.errors import StartError
 from gateway.settings import GatewaySettings
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -179,15 +178,6 @@ def loop_name() -> str:
     except ImportError:
         return "asyncio"
     return "uvloop"
-
-
-def check_exposure(settings: GatewaySettings, has_keys: bool) -> None:
-    """Refuses to listen where others can reach it before a key exists."""
-    if not settings.loopback and not has_keys:
-        raise StartError(
-            f"gateway.host is {settings.host}, which others can reach, and no API key exists: "
-            "run `inferwatch keys create NAME` first, or set gateway.host to 127.0.0.1"
-        )
 
 
 def _loopback(address: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -57,24 +56,19 @@ class GatewaySettings(BaseModel):
     )
     shutdown_s: float = Field(default=20.0, gt=0, description="how long requests may finish after SIGTERM")
 
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
 
 class DashboardSettings(BaseModel):
-    """Where the dashboard listens. It has no login of its own: put one in front before it leaves loopback."""
+    """Where people reach the dashboard. Once a key exists they log in with one that may read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: str = "127.0.0.1"
+    host: str = Field(
+        default="127.0.0.1", description="address to listen on; other than loopback only once a key exists"
+    )
     port: int = Field(default=8501, ge=1, le=65535)
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="names by which browsers may reach it, beside its address and localhost"
+    )
 
 
 class Settings(BaseModel):

@@ -7,6 +7,8 @@ StorageError
 ├── DatabaseError
 │   ├── DatabaseUnavailableError
 │   └── DatabaseVersionError
+├── KeyFileError
+├── ExposureError
 ├── LeaseLostError
 └── InvalidPageError
 """
@@ -44,6 +46,14 @@ class DatabaseUnavailableError(DatabaseError):
 
 class DatabaseVersionError(DatabaseError):
     """The SQLite in use can lose committed rows. The message says what to install."""
+
+
+class KeyFileError(StorageError):
+    """The file of API keys cannot be used. Restore it, or remove it and create the keys anew."""
+
+
+class ExposureError(StorageError):
+    """A server would listen where others can reach it, and no API key exists. Create one first."""
 
 
 class LeaseLostError(StorageError):

@@ -1,34 +1,22 @@
-"""API keys: default-deny once one exists, scoped, expiring, soon revoked, and never written down."""
+"""API keys over HTTP: default-deny once one exists, scoped, named in the events, and never written down."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from gateway.errors import KeyFileError, RefusedError, StartError
-from gateway.keys import LOOK_EVERY_S, KeyFile, Keys, Right
-from gateway.server import check_exposure
-from gateway.settings import GatewaySettings
+from gateway.errors import RefusedError
+from gateway.keys import Keys
+from storage.keys import KeyFile, KnownKeys, Right
 from tests.helpers.serving import Serving, serving
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYTHING = frozenset(Right)
 PROBES = {"/livez", "/readyz", "/health", "/v2/health/live", "/v2/health/ready"}
 ROW = {"instances": [{"age": 1, "country": "FR", "member": True}]}
-
-
-class Hands:
-    """Clocks that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.seconds = 0.0
-
-    def keys(self, file: KeyFile) -> Keys:
-        return Keys(file, clock=lambda: self.now, monotonic=lambda: self.seconds)
 
 
 @pytest.fixture
@@ -41,22 +29,13 @@ def bearer(key: str) -> dict[bytes, bytes]:
 
 
 def test_without_a_key_everybody_may_ask(file: KeyFile) -> None:
-    assert Hands().keys(file).admit({}, Right.INFER) is None
-
-
-def test_the_file_holds_a_hash_and_not_the_key(file: KeyFile) -> None:
-    key = file.create("app", EVERYTHING, NOW)
-
-    text = file.path.read_text()
-    assert key not in text
-    assert key[8:] not in text
-    assert file.path.stat().st_mode & 0o077 == 0
+    assert Keys(KnownKeys(file)).admit({}, Right.INFER) is None
 
 
 def test_a_key_is_known_by_its_name(file: KeyFile) -> None:
     key = file.create("app", EVERYTHING, NOW)
 
-    assert Hands().keys(file).admit(bearer(key), Right.INFER) == "app"
+    assert Keys(KnownKeys(file)).admit(bearer(key), Right.INFER) == "app"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +52,7 @@ def test_no_key_or_another_is_refused(file: KeyFile, headers: dict[bytes, bytes]
     file.create("app", EVERYTHING, NOW)
 
     with pytest.raises(RefusedError) as caught:
-        Hands().keys(file).admit(headers, None)
+        Keys(KnownKeys(file)).admit(headers, None)
 
     assert caught.value.status == 401
 
@@ -82,74 +61,9 @@ def test_a_key_without_the_right_is_refused(file: KeyFile) -> None:
     key = file.create("app", frozenset({Right.INFER}), NOW)
 
     with pytest.raises(RefusedError) as caught:
-        Hands().keys(file).admit(bearer(key), Right.LABEL)
+        Keys(KnownKeys(file)).admit(bearer(key), Right.LABEL)
 
     assert caught.value.status == 403
-
-
-def test_a_key_expires(file: KeyFile) -> None:
-    hands = Hands()
-    key = file.create("app", EVERYTHING, NOW, NOW + timedelta(days=1))
-    keys = hands.keys(file)
-    keys.admit(bearer(key), None)
-
-    hands.now = NOW + timedelta(days=1)
-
-    with pytest.raises(RefusedError, match="expired"):
-        keys.admit(bearer(key), None)
-
-
-def test_a_revoked_key_is_refused_within_half_a_second_and_the_door_stays_shut(file: KeyFile) -> None:
-    hands = Hands()
-    key = file.create("app", EVERYTHING, NOW)
-    keys = hands.keys(file)
-
-    file.revoke("app", NOW)
-    hands.seconds += LOOK_EVERY_S
-
-    with pytest.raises(RefusedError, match="revoked"):
-        keys.admit(bearer(key), None)
-    with pytest.raises(RefusedError, match="needed"):
-        keys.admit({}, None)
-
-
-def test_a_file_that_vanishes_or_breaks_does_not_open_the_door(file: KeyFile) -> None:
-    hands = Hands()
-    key = file.create("app", EVERYTHING, NOW)
-    keys = hands.keys(file)
-
-    for change in (lambda: file.path.write_text("{"), file.path.unlink):
-        change()
-        hands.seconds += LOOK_EVERY_S
-
-        assert keys.admit(bearer(key), None) == "app"
-        with pytest.raises(RefusedError):
-            keys.admit({}, None)
-
-
-def test_a_broken_file_stops_a_start(file: KeyFile) -> None:
-    file.path.write_text("{")
-
-    with pytest.raises(KeyFileError, match="restore it"):
-        Hands().keys(file)
-
-
-def test_a_name_is_given_once_and_free_again_after_it_was_revoked(file: KeyFile) -> None:
-    file.create("app", EVERYTHING, NOW)
-    with pytest.raises(KeyFileError, match="exists"):
-        file.create("app", EVERYTHING, NOW)
-
-    file.revoke("app", NOW)
-
-    file.create("app", EVERYTHING, NOW)
-    with pytest.raises(KeyFileError, match="there are: app"):
-        file.revoke("nobody", NOW)
-
-
-def test_nobody_outside_is_let_in_before_a_key_exists() -> None:
-    with pytest.raises(StartError, match="inferwatch keys create"):
-        check_exposure(GatewaySettings(host="0.0.0.0"), has_keys=False)  # noqa: S104  refused, not bound
-    check_exposure(GatewaySettings(host="0.0.0.0"), has_keys=True)  # noqa: S104  as above
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.keys import KeyFile, Right
 from storage.database import open_writer
+from storage.keys import KeyFile, Right
 from storage.records import AlertStatus
 from storage.silences import add_silence
 from tests.helpers.acting import AT, a_firing_alert, a_standing_silence

@@ -12,7 +12,7 @@ from gateway.body import MAX_DEPTH, check_depth
 from gateway.errors import RefusedError
 from gateway.front import right_for
 from gateway.hot import route_of
-from gateway.keys import Right
+from storage.keys import Right
 
 
 def nested(levels: int) -> bytes:

@@ -101,10 +101,3 @@ def test_every_mistake_is_listed() -> None:
 def test_a_file_that_is_not_there_says_how_to_make_one() -> None:
     with pytest.raises(SettingsError, match="inferwatch init"):
         load_settings(Path("/nowhere/inferwatch.yaml"))
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("192.0.2.1", False)]
-)
-def test_loopback_is_known(host: str, loopback: bool) -> None:
-    assert read(f"gateway: {{host: '{host}'}}").gateway.loopback is loopback
