@@ -23,7 +23,8 @@ def keys_create(
     right: Annotated[
         list[str] | None,
         typer.Option(
-            help="infer, label (and ask for samples), read (the dashboard too) or act (silence, acknowledge); all if not given"
+            help="infer, label (and ask for samples), read (the dashboard too) or act (silence, "
+            "acknowledge); all if not given"
         ),
     ] = None,
     days: Annotated[

@@ -1,4 +1,4 @@
-"""The file of API keys and its watch: scoped, expiring, soon revoked, never written down, never an open door."""
+"""The file of API keys and its watch: scoped, expiring, soon revoked, and never an open door."""
 
 from __future__ import annotations
 
