@@ -215,6 +215,7 @@ class EventAnswer(msgspec.Struct, kw_only=True):
             labels=[
                 EventLabel(row=label.row, label=label.value, at=label.labelled_at, conflict=label.conflict)
                 for label in story.labels
+                if label.value is not None
             ],
             quarantined=[EventProblem(monitor=item.monitor, error=item.error) for item in story.quarantined],
             measurements=[MeasurementAnswer.of(judgement) for judgement in story.judgements],

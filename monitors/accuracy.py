@@ -89,7 +89,7 @@ class Accuracy:
             yield _measured(metric, figure, self._bounds(metric, then.get(metric)), labelled)
         rows = max(current.count("rows"), labelled)  # a label may be counted before its event
         yield _share("label_coverage", labelled, rows, Bounds())
-        conflicts = min(current.count("conflicts"), labelled)
+        conflicts = min(max(current.count("conflicts"), 0), labelled)  # one may be over before it is counted
         yield _share("label_conflict_share", conflicts, labelled, Bounds(upper=self.max_conflict_share))
 
     def _cells(self, frame: Frame, labels: Sequence[str | float]) -> dict[str, object]:

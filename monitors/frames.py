@@ -277,8 +277,8 @@ def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -
     def frame(
         labels: list[Label],
         pi: NDArray[np.float64],
-        conflicts: NDArray[np.bool_] | None = None,
-        delays: NDArray[np.float64] | None = None,
+        conflicts: NDArray[np.bool_],
+        delays: NDArray[np.float64],
     ) -> Frame:
         return Frame(
             block_of_columns(
@@ -298,18 +298,24 @@ def _changed(changes: list[LabelChange], manifest: ModelSpec, start: datetime) -
     pi = np.array([change.pi for change in changes], dtype=np.float64)  # None becomes NaN
     earlier = np.where([change.chosen for change in changes], np.nan, pi)
     return ChangedFrames(
-        before=frame([change.before for change in changes], earlier),
+        before=frame(
+            [change.before for change in changes],
+            earlier,
+            np.array([change.conflict_over for change in changes]),
+            np.array([_delay_s(change) if change.after is None else np.nan for change in changes]),
+        ),
         after=frame(
             [change.after for change in changes],
             pi,
             np.array([change.conflict for change in changes]),
-            np.array([_delay_s(change) for change in changes]),
+            np.array([_delay_s(change) if change.before is None else np.nan for change in changes]),
         ),
     )
 
 
 def _delay_s(change: LabelChange) -> float:
-    if change.before is not None or change.after is None:
+    """Until a row had a label, where it has one for the first time or none any more."""
+    if (change.before is None) == (change.after is None):
         return np.nan
     return (change.labelled_at - change.at).total_seconds()
 

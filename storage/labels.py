@@ -1,7 +1,4 @@
-"""Labels that came, the winner for each row, and those that still wait for their event.
-
-Of two labels of one row the later one wins (`labelled_at`, then place): every order of arrival ends the same.
-"""
+"""Labels that came, what is known of each row by them, and those that still wait for their event."""
 
 from __future__ import annotations
 
@@ -16,24 +13,11 @@ from sqlalchemy.engine import Connection
 
 from storage import dialects
 from storage.records import EventId
+from storage.settling import Label, LabelValue, Moment
 from storage.tables import app_event, label, label_refused, label_waiting
-
-LabelValue = str | int | float | bool
 
 _LONGEST_ID = 200
 _CHUNK = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """The label of one row of one event."""
-
-    event: EventId
-    row: int
-    value: LabelValue
-    labelled_at: datetime
-    place: EventId  # where the label itself lies: decides between two of the same time
-    conflict: bool = False  # two labels of this row disagree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,88 +28,39 @@ class WaitingLabel:
     tenant: str | None
     event: str  # an event id, or the app's own id
     row: int
-    value: LabelValue
+    value: LabelValue | None  # None: takes back what was said before
     labelled_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """What a new label changes."""
-
-    winner: Label
-    before: LabelValue | None  # what was believed until now
-    conflict: bool  # whether this label is the first to disagree
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything has to be counted anew."""
-        return self.conflict or self.before is None or self.before != self.winner.value
-
-
-def settle(held: Label | None, new: Label) -> Settled:
-    """Decide between the label that a row has and a new one."""
-    if held is None:
-        return Settled(winner=new, before=None, conflict=False)
-    disagree = not same_value(held.value, new.value)
-    later = (new.labelled_at, new.place) > (held.labelled_at, held.place)
-    winner = new if later else held
-    return Settled(
-        winner=Label(
-            event=winner.event,
-            row=winner.row,
-            value=winner.value,
-            labelled_at=winner.labelled_at,
-            place=winner.place,
-            conflict=held.conflict or disagree,
-        ),
-        before=held.value,
-        conflict=disagree and not held.conflict,
-    )
-
-
-def same_value(one: LabelValue, other: LabelValue) -> bool:
-    """Equal, where `true`, `1` and `"1"` are three values."""
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+    everyone: bool = False  # its sender may label events of every key
 
 
 def labels_of(connection: Connection, events: Collection[EventId]) -> dict[tuple[EventId, int], Label]:
-    """The winning labels of these events, by event and row."""
+    """What is known of rows of these events, by event and row; also of those whose label was taken back."""
     found: dict[tuple[EventId, int], Label] = {}
     for chunk in _chunks([str(event) for event in events]):
         for row in connection.execute(sa.select(label).where(label.c.event.in_(chunk))):
-            event = EventId.parse(row.event)
-            found[event, row.row] = Label(
-                event=event,
-                row=row.row,
-                value=_value(row.value),
-                labelled_at=row.labelled_at,
-                place=EventId.parse(row.place),
-                conflict=row.conflict,
-            )
+            each = _label(row)
+            found[each.event, each.row] = each
     return found
 
 
 def store_labels(connection: Connection, winners: Iterable[Label], *, stored_at: datetime) -> None:
-    """Write the winners, over those that they replace."""
+    """Write what is known of rows, over what was known."""
     rows = [
         {
             "event": str(each.event),
             "row": each.row,
-            "value": _VALUES.encode(each.value),
+            "value": _VALUES.encode(each.said),
             "labelled_at": each.labelled_at,
             "place": str(each.place),
-            "conflict": each.conflict,
+            "known_at": each.known_at,
+            **_columns("disputed", each.disputed),
+            **_columns("taken_back", each.taken_back),
             "stored_at": stored_at,
         }
         for each in sorted(winners, key=lambda each: (str(each.event), each.row))
     ]
-    dialects.upsert(
-        connection,
-        label,
-        rows,
-        key=("event", "row"),
-        replaced=("value", "labelled_at", "place", "conflict", "stored_at"),
-    )
+    replaced = [column.name for column in label.c if not column.primary_key]
+    dialects.upsert(connection, label, rows, key=("event", "row"), replaced=replaced)
 
 
 def remember_app_ids(
@@ -168,6 +103,7 @@ def add_waiting(
             "row": item.row,
             "value": _VALUES.encode(item.value),
             "labelled_at": item.labelled_at,
+            "everyone": item.everyone,
             "stored_at": stored_at,
         }
         for item in taken
@@ -226,12 +162,34 @@ def refused_labels(connection: Connection) -> dict[str, int]:
 
 
 _VALUES = msgspec.msgpack.Encoder()
-_VALUE = msgspec.msgpack.Decoder(str | int | float | bool)
+_VALUE = msgspec.msgpack.Decoder(str | int | float | bool | None)
 
 
-def _value(packed: bytes) -> LabelValue:
-    value: LabelValue = _VALUE.decode(packed)
+def _value(packed: bytes) -> LabelValue | None:
+    value: LabelValue | None = _VALUE.decode(packed)
     return value
+
+
+def _label(row: sa.Row[tuple[object, ...]]) -> Label:
+    return Label(
+        event=EventId.parse(row.event),
+        row=row.row,
+        said=_value(row.value),
+        labelled_at=row.labelled_at,
+        place=EventId.parse(row.place),
+        known_at=row.known_at,
+        disputed=_moment(row.disputed_at, row.disputed_place),
+        taken_back=_moment(row.taken_back_at, row.taken_back_place),
+    )
+
+
+def _moment(at: datetime | None, place: str | None) -> Moment | None:
+    return None if at is None or place is None else (at, EventId.parse(place))
+
+
+def _columns(name: str, moment: Moment | None) -> dict[str, datetime | str | None]:
+    at, place = moment or (None, None)
+    return {f"{name}_at": at, f"{name}_place": None if place is None else str(place)}
 
 
 def _waiting(connection: Connection, statement: sa.Select[tuple[object, ...]]) -> list[WaitingLabel]:
@@ -243,6 +201,7 @@ def _waiting(connection: Connection, statement: sa.Select[tuple[object, ...]]) -
             row=row.row,
             value=_value(row.value),
             labelled_at=row.labelled_at,
+            everyone=row.everyone,
         )
         for row in connection.execute(statement)
     ]

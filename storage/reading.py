@@ -14,12 +14,13 @@ from storage.accounts import Accounting, accounting
 from storage.alerts import alert_of
 from storage.clock import from_microseconds, to_microseconds
 from storage.errors import InvalidPageError
-from storage.labels import Label, find_app_ids, labels_of
+from storage.labels import find_app_ids, labels_of
 from storage.measurements import judgement_of
 from storage.models import ModelVersion, model_versions
 from storage.quarantine import Quarantined, quarantined
 from storage.records import Alert, EventId, InferenceEvent, InvalidEventIdError, Judgement, Scope
 from storage.segments import find_event
+from storage.settling import Label
 from storage.tables import Instant, alert, measurement
 from storage.windows import ModelClock, model_clocks
 
@@ -79,7 +80,7 @@ class EventStory:
 
     id: EventId
     event: InferenceEvent
-    labels: list[Label]
+    labels: list[Label]  # those that hold
     quarantined: list[Quarantined]
     judgements: list[Judgement]  # of the windows that it lies in
 
@@ -171,7 +172,7 @@ def event_story(connection: Connection, event_id: EventId) -> EventStory | None:
     return EventStory(
         id=event_id,
         event=event,
-        labels=[found[place] for place in sorted(found)],
+        labels=[found[place] for place in sorted(found) if found[place].value is not None],
         quarantined=quarantined(connection, event=event_id),
         judgements=_judgements_around(connection, event),
     )

@@ -118,27 +118,29 @@ class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class LabelEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The truth about one row of an earlier event, as somebody sent it."""
+    """The truth about one row of an earlier event, as somebody sent it. Without one: it is taken back."""
 
     event: str  # an event id, or the app's own id
     row: int
-    value: str | int | float | bool
+    value: str | int | float | bool | None
     at: datetime  # when it was labelled: the latest wins
     key: str | None = None
+    everyone: bool = False  # its key may label events of every key, by their event ids
 
 
 class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A label joined with its prediction: what was believed before, and what is now.
 
-    A monitor of labels counts `after` and takes `before` out again; None means no label. So a corrected
-    label is a difference like any other, and the order in which labels and events are counted does not
-    matter. That a row was chosen to be labelled is such a change too, in which neither side has a label.
+    A monitor of labels counts `after` and takes `before` out again; None means no label. So a label that is
+    corrected or taken back is a difference like any other, and the order in which labels and events are
+    counted does not matter. That a row was chosen to be labelled is such a change too, in which neither side
+    has a label.
     """
 
     event: str
     row: int
     at: datetime  # the time of the prediction, whose pane it belongs to
-    labelled_at: datetime
+    labelled_at: datetime  # where a label is taken back: since when the row had one
     model: str
     version: str
     arm: Arm
@@ -147,7 +149,8 @@ class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     tags: dict[str, list[str | None]]
     before: str | int | float | bool | None
     after: str | int | float | bool | None
-    conflict: bool = False  # two labels of this row disagree
+    conflict: bool = False  # two labels of this row disagree since now
+    conflict_over: bool = False  # two did, until one of them was taken back
     pi: float | None = None  # probability with which the row was chosen to be labelled; None: it was not
     chosen: bool = False  # this change is the choice itself: before it, the row had no `pi`
 

@@ -78,8 +78,8 @@ def probabilities(connection: Connection, events: Collection[EventId]) -> dict[t
     return found
 
 
-def mark_labelled(connection: Connection, answers: Iterable[tuple[EventId, int, datetime]]) -> None:
-    """Note that rows were labelled, and when; those that were not chosen are passed over."""
+def mark_labelled(connection: Connection, answers: Iterable[tuple[EventId, int, datetime | None]]) -> None:
+    """Note when rows were labelled, None: they are not any more. Those not chosen are passed over."""
     for event, row, labelled_at in answers:
         place = sample.c.event == str(event), sample.c.row == row
         connection.execute(sa.update(sample).where(*place).values(labelled_at=labelled_at))

@@ -209,7 +209,11 @@ label = sa.Table(
     sa.Column("value", sa.LargeBinary, nullable=False),  # msgpack, so that true, 1 and "1" stay apart
     _at("labelled_at"),
     _text("place"),  # the event id of the label itself: of two labels of one time the later place wins
-    _yes_no("conflict"),
+    _at("known_at", nullable=True),  # since when the row has a label; null: it has none
+    _at("disputed_at", nullable=True),  # of the latest label that says otherwise
+    sa.Column("disputed_place", Words, nullable=True),
+    _at("taken_back_at", nullable=True),  # labels made before this, and its place, do not hold
+    sa.Column("taken_back_place", Words, nullable=True),
     _at("stored_at"),
     sa.Index("label_age", "stored_at"),
 )
@@ -223,6 +227,7 @@ label_waiting = sa.Table(
     sa.Column("row", sa.Integer, nullable=False),
     sa.Column("value", sa.LargeBinary, nullable=False),
     _at("labelled_at"),
+    sa.Column("everyone", sa.Boolean, nullable=False, server_default=sa.false()),
     _at("stored_at"),
     sa.Index("label_waiting_event", "event"),
     sa.Index("label_waiting_age", "stored_at"),

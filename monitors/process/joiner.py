@@ -28,8 +28,6 @@ from storage.clock import Clock
 from storage.counting import Counting, CountingWrite
 from storage.dialects import lock_for_labels
 from storage.labels import (
-    Label,
-    LabelValue,
     WaitingLabel,
     add_waiting,
     find_app_ids,
@@ -37,7 +35,6 @@ from storage.labels import (
     refuse_labels,
     remember_app_ids,
     remove_waiting,
-    settle,
     store_labels,
     waiting_count,
     waiting_for,
@@ -46,6 +43,7 @@ from storage.labels import (
 from storage.leases import Lease
 from storage.records import EventId, InferenceEvent, InvalidEventIdError, LabelChange, Outcome
 from storage.samples import mark_labelled, probabilities
+from storage.settling import Label, LabelValue, Settled, settle
 
 JOINER = "joiner"
 """Its name among the read positions."""
@@ -108,6 +106,7 @@ class Joiner:
                     row=label.row,
                     value=label.value,
                     labelled_at=label.at,
+                    everyone=label.everyone,
                 )
                 for place, label in decoded.labels
             ]
@@ -147,7 +146,7 @@ class Joiner:
             place = each.sample.event, each.sample.row, labelled_at
             change = _change(each.event, place, before=value, after=value, pi=each.sample.pi)
             changes.append(msgspec.structs.replace(change, chosen=True))
-            if label is not None:
+            if value is not None:
                 mark_labelled(write.connection, [place])
         return changes
 
@@ -208,7 +207,8 @@ class Joiner:
 
     def _checked(self, label: WaitingLabel, id_: EventId, event: InferenceEvent) -> Label | Refusal:
         watched = self._watchlist.known((event.model or "", event.version or ""))
-        if event.key != label.tenant:
+        # an app's own id leads to events of its key alone, so another key's was named by its event id
+        if event.key != label.tenant and not label.everyone:
             return Refusal.NOT_THEIRS
         if watched is None or event.outcome is not Outcome.OK:
             return Refusal.NO_PREDICTION
@@ -217,9 +217,9 @@ class Joiner:
         value: LabelValue | None = label.value
         if watched.manifest.task is Task.REGRESSION or watched.manifest.outputs.classes:
             value = label_of(label.value, watched.manifest)
-        if value is None:
+        if value is None and label.value is not None:
             return Refusal.NOT_ALLOWED
-        return Label(event=id_, row=label.row, value=value, labelled_at=label.labelled_at, place=label.place)
+        return Label(event=id_, row=label.row, said=value, labelled_at=label.labelled_at, place=label.place)
 
     def _settle(self, joined: Sequence[_Joined], write: CountingWrite) -> list[LabelChange]:
         events = {each.label.event for each in joined}
@@ -233,14 +233,23 @@ class Joiner:
             if settled.winner != held.get(key):
                 held[key] = winners[key] = settled.winner
             if settled.changed:
-                place = *key, settled.winner.labelled_at
-                after, pi = settled.winner.value, chosen.get(key)
-                change = _change(each.event, place, before=settled.before, after=after, pi=pi)
-                changes.append(msgspec.structs.replace(change, conflict=settled.conflict))
+                changes.append(_settled_change(each.event, key, settled, chosen.get(key)))
         store_labels(write.connection, winners.values(), stored_at=self._clock())
-        answered = [(*key, label.labelled_at) for key, label in winners.items() if key in chosen]
+        answered = [
+            (*key, None if label.value is None else label.labelled_at)
+            for key, label in winners.items()
+            if key in chosen
+        ]
         mark_labelled(write.connection, answered)
         return changes
+
+
+def _settled_change(
+    event: InferenceEvent, key: tuple[EventId, int], settled: Settled, pi: float | None
+) -> LabelChange:
+    place = *key, settled.labelled_at
+    change = _change(event, place, before=settled.before, after=settled.after, pi=pi)
+    return msgspec.structs.replace(change, conflict=settled.conflict, conflict_over=settled.conflict_over)
 
 
 def _change(

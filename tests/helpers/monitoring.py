@@ -161,6 +161,7 @@ def wild_changes(context: ModelContext) -> st.SearchStrategy[list[LabelChange]]:
         before=labels,
         after=labels,
         conflict=st.booleans(),
+        conflict_over=st.booleans(),
         pi=st.none() | st.sampled_from([1.0, 0.5, 2**-0.25, 2**-20]),
         chosen=st.booleans(),
     )

@@ -339,13 +339,14 @@ def an_event(
 
 def a_label(
     event: EventId | str,
-    value: str | float | bool,
+    value: str | float | bool | None,
     *,
     row: int = 0,
     at: datetime = NOON,
     key: str | None = None,
+    everyone: bool = False,
 ) -> LabelEvent:
-    return LabelEvent(event=str(event), row=row, value=value, at=at, key=key)
+    return LabelEvent(event=str(event), row=row, value=value, at=at, key=key, everyone=everyone)
 
 
 def traffic(

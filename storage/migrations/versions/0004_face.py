@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
@@ -14,3 +15,24 @@ def upgrade() -> None:
     op.drop_index("measurement_window", "measurement")
     op.create_index("measurement_scope", "measurement", ["model", "version", "arm", "slice", "start"])
     op.create_index("segment_time", "segment", ["last_at"])
+    _labels()
+
+
+def _labels() -> None:
+    """A label can be taken back, which ends a conflict too: so it is kept which label disagrees.
+
+    Of those that came before this release the one that holds stands for both.
+    """
+    for name, kind in (
+        ("known_at", sa.BigInteger()),
+        ("disputed_at", sa.BigInteger()),
+        ("disputed_place", sa.Text()),
+        ("taken_back_at", sa.BigInteger()),
+        ("taken_back_place", sa.Text()),
+    ):
+        op.add_column("label", sa.Column(name, kind, nullable=True))
+    op.execute("update label set known_at = labelled_at")
+    op.execute("update label set disputed_at = labelled_at, disputed_place = place where conflict")
+    op.drop_column("label", "conflict")
+    everyone: sa.Column[bool] = sa.Column("everyone", sa.Boolean(), nullable=False, server_default=sa.false())
+    op.add_column("label_waiting", everyone)

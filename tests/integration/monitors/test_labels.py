@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import permutations
 
+import msgspec
 import pytest
 
 from monitors.settings import MonitorSettings
@@ -14,6 +15,8 @@ from storage.labels import refused_labels
 from storage.records import EventId, Outcome, Record
 from storage.summary import Summary
 from tests.helpers.station import NOON, Station, a_label, a_station, an_event, traffic
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def test_a_label_by_the_apps_own_id_finds_its_event(station: Station) -> None:
     station.count()
 
     assert accuracy(station).count("labelled") == 1
-    assert [(row.row, row.conflict) for row in station.rows(tables.label)] == [(1, False)]
+    assert [(row.row, row.disputed_at) for row in station.rows(tables.label)] == [(1, None)]
 
 
 def test_an_own_id_that_looks_like_ours_is_taken_as_the_apps(station: Station) -> None:
@@ -109,8 +112,8 @@ def test_of_labels_in_conflict_the_latest_wins_in_any_order(station: Station) ->
     assert found.count("labelled") == found.count("rows") == len(orders)
     assert found.count("conflicts") == len(orders)
     assert found["confusion"][1, 1] == found["confusion"].sum() == len(orders)  # predicted 1, labelled 1
-    assert {(row.labelled_at, row.conflict) for row in station.rows(tables.label)} == {
-        (NOON + timedelta(hours=3), True)
+    assert {(row.labelled_at, row.disputed_at) for row in station.rows(tables.label)} == {
+        (NOON + timedelta(hours=3), NOON + timedelta(hours=2))
     }
 
 
@@ -159,6 +162,116 @@ def test_labels_that_mean_nothing_are_refused_and_counted_by_reason(station: Sta
         "no_such_row": 2,
         "value_not_allowed": 1,
     }
+
+
+def test_a_label_that_is_taken_back_leaves_the_counts_as_if_it_had_never_come(station: Station) -> None:
+    events = [
+        an_event(app_id=f"order-{number}", ages=[1.0, 2.0], countries=["DE", "FR"]) for number in range(4)
+    ]
+    station.store(events)
+    station.count()
+    before = station.summaries()
+    labels = [a_label(f"order-{number}", "1", row=1, at=NOON + HOUR) for number in range(4)]
+
+    station.store(labels)
+    station.count()
+    station.store([a_label(each.event, None, row=1, at=NOON + 2 * HOUR) for each in labels])
+    station.count()
+
+    assert accuracy(station).count("labelled") == 0
+    assert station.summaries() == before
+
+
+def test_in_every_order_what_was_taken_back_is_gone_and_what_came_after_it_stays(station: Station) -> None:
+    for number, order in enumerate(list(permutations(range(4)))[::3], start=1):
+        base = 100 * number
+        event = EventId(producer="p", segment=base, offset=0)
+        parts: list[list[Record]] = [
+            [an_event(scores=[0.9])],
+            [a_label(event, "0", at=NOON + HOUR)],
+            [a_label(event, None, at=NOON + 2 * HOUR)],
+            [a_label(event, "1", at=NOON + 3 * HOUR)],
+        ]
+        for place in order:
+            station.store(parts[place], number=base + place)
+            station.count()
+    station.retry_labels()
+    station.count()
+
+    found = accuracy(station)
+    assert found.count("labelled") == found.count("rows") == 8
+    assert found["confusion"][1, 1] == found["confusion"].sum() == 8  # predicted 1, labelled 1
+    assert found.count("conflicts") == 0
+    sampled = [each for pane, each in station.summaries("sampling").items() if pane.scope.slice == "all"]
+    assert sum(int(each["delays"].sum()) for each in sampled) == 8
+
+
+def test_a_key_labels_events_of_every_key_by_their_ids_where_its_labels_say_so(station: Station) -> None:
+    theirs, ours = station.store([an_event(key="shop"), an_event(key="people")])
+
+    station.store(
+        [
+            a_label(theirs, "1", key="people", everyone=True),
+            a_label(ours, "1", key="people", everyone=True),
+            a_label(ours, "0", key="shop"),  # the other way round it was not said
+        ]
+    )
+    station.count()
+
+    assert accuracy(station).count("labelled") == 2
+    assert accuracy(station).count("conflicts") == 0
+    assert refused(station) == {"event_of_another_key": 1}
+
+
+def test_an_apps_own_id_never_leads_to_an_event_of_another_key(station: Station) -> None:
+    station.store([an_event(key="shop", app_id="order-7"), an_event(key="people", app_id="order-8")])
+    station.store([a_label("order-7", "1", key="people", everyone=True), a_label("order-8", "1", key="shop")])
+
+    station.count()
+
+    assert accuracy(station).count("labelled") == 0
+    assert len(station.rows(tables.label_waiting)) == 2
+
+
+def test_ids_of_two_keys_that_look_like_each_others_events_stay_apart(station: Station) -> None:
+    """Each key calls its own request by the id of the other's event."""
+    first, second = (EventId(producer="p", segment=segment, offset=0) for segment in (50, 51))
+    station.store([an_event(key="shop", app_id=str(second), scores=[0.9])], number=50)
+    station.store([an_event(key="people", app_id=str(first), scores=[0.1])], number=51)
+    station.store(
+        [
+            a_label(second, "1", key="shop"),  # its own, by its own name for it: `first`
+            a_label(first, "0", key="people", everyone=True),  # likewise: `second`
+        ]
+    )
+
+    station.count()
+
+    found = {row.event: row.value for row in station.rows(tables.label)}
+    assert {event: msgspec.msgpack.decode(value) for event, value in found.items()} == {
+        str(first): "1",
+        str(second): "0",
+    }
+
+
+def test_a_label_for_every_key_waits_for_its_event_with_its_right(station: Station) -> None:
+    event = EventId(producer="p", segment=70, offset=0)
+    station.store(
+        [
+            a_label(event, "1", key="people", everyone=True),
+            a_label(event, None, key="people", everyone=True, at=NOON + HOUR),
+            a_label(event, "0", key="people", at=NOON + 2 * HOUR),
+        ],
+        number=1,
+    )
+    station.count()
+
+    station.store([an_event(key="shop")], number=70)
+    station.count()
+
+    assert accuracy(station).count("labelled") == 0
+    assert refused(station) == {"event_of_another_key": 1}
+    assert [row.known_at for row in station.rows(tables.label)] == [None]
 
 
 def test_a_label_changes_the_slice_of_its_row_alone(station: Station) -> None:

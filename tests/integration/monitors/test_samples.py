@@ -308,6 +308,39 @@ def test_what_to_label_next_is_asked_in_turn_by_arm_and_answered_samples_are_gon
     assert day.day == NOON - timedelta(hours=12)
 
 
+@pytest.mark.parametrize("when", ["together", "after", "before the event"])
+def test_an_answer_that_is_taken_back_opens_the_sample_again(station: Station, when: str) -> None:
+    events = traffic(200, seed=12)
+    ids = [EventId(producer="p", segment=100, offset=i.offset) for i in station.store(events, producer="q")]
+    rows = [
+        (id_, row)
+        for id_, event in zip(ids, events, strict=True)
+        for row in range(event.rows if event.outputs else 0)
+    ]
+    labels = [a_label(id_, "1", row=row, at=NOON + DAY) for id_, row in rows[:300]]
+    back = [a_label(each.event, None, row=each.row, at=NOON + 2 * DAY) for each in labels]
+    orders: dict[str, list[tuple[list[Record], int]]] = {
+        "together": [([*events], 100), ([*labels, *back], 101)],
+        "after": [([*events], 100), ([*labels], 101), ([*back], 102)],
+        "before the event": [([*labels], 98), ([*back], 99), ([*events], 100)],
+    }
+
+    for records, number in orders[when]:
+        station.store(records, number=number)
+        station.count()
+    station.retry_labels()
+    station.count()
+
+    found = [row for row in station.rows(tables.sample) if row.event.startswith("p-64-")]
+    assert found
+    assert not any(row.labelled_at for row in found)
+    total = Summary()
+    for (slice_, _), summary in sampled(station).items():
+        total = total + summary if slice_ == "all" else total
+    assert not any(int(cells[:, 1:].sum()) for name, cells in total.counts.items() if "chosen" in name)
+    assert not any(int(total[name].sum()) for name in ("unasked", "delays") if name in total)
+
+
 def test_nobody_is_asked_about_events_of_another_key(station: Station) -> None:
     stored(station, [an_event(key="theirs", ages=[float(age)]) for age in range(40)])
     station.count()

@@ -14,7 +14,7 @@ from storage.counting import Counting
 from storage.database import Database
 from storage.errors import InvalidPageError
 from storage.framing import Tally
-from storage.labels import Label, remember_app_ids, store_labels
+from storage.labels import remember_app_ids, store_labels
 from storage.leases import Leases
 from storage.measurements import add_judgements
 from storage.models import StoredReference, find_reference, put_reference, register_model
@@ -45,6 +45,7 @@ from storage.records import (
     Window,
 )
 from storage.segments import SegmentLog
+from storage.settling import Label
 from storage.shipper import note_tally
 from tests.helpers.events import START, an_event
 from tests.integration.storage.test_segments import file_of
@@ -271,7 +272,7 @@ def test_the_story_of_an_event_has_all_that_became_of_it(database: Database, log
     assert held is not None
     ((event_id, event),) = held.records()
     label = Label(
-        event=event_id, row=0, value="1", labelled_at=START, place=EventId(producer="a", segment=2, offset=1)
+        event=event_id, row=0, said="1", labelled_at=START, place=EventId(producer="a", segment=2, offset=1)
     )
     set_aside = Quarantined(
         event=event_id, monitor="drift", partition=0, error="ValueError", event_at=START, stored_at=START
