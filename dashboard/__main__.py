@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 
-from streamlit.web import cli
-
-from dashboard.launch import streamlit_arguments
+from dashboard.launch import serve
+from dashboard.settings import keys_file
+from storage.errors import StorageError
+from storage.keys import KeyFile
 
 
 def main() -> None:
@@ -21,9 +23,10 @@ def main() -> None:
         help="a further name by which browsers reach it; may be repeated",
     )
     arguments = parser.parse_args()
-    cli.main(
-        streamlit_arguments(arguments.host, arguments.port, arguments.allowed_host), prog_name="streamlit"
-    )
+    try:
+        serve(arguments.host, arguments.port, arguments.allowed_host, KeyFile(keys_file(os.environ)))
+    except StorageError as exc:
+        parser.exit(1, f"inferwatch: {exc}\n")
 
 
 if __name__ == "__main__":

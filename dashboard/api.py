@@ -15,9 +15,7 @@ import streamlit as st
 
 from dashboard.errors import GatewayAwayError, GatewayRefusedError
 from dashboard.settings import gateway_url
-
-COOKIE = "inferwatch_key"
-"""The cookie that holds the key of the person who is logged in; there is none where no key is needed."""
+from dashboard.visitor import COOKIE
 
 _PATIENCE_S = 10.0
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import address
 from dashboard.site import OVERVIEW, PAGES, Site
+from dashboard.visitor import show_visitor
 
 _ICON = str(Path(__file__).with_name("icon.svg"))
 
@@ -20,6 +21,7 @@ def main() -> None:
     carrying = {site.path for sites in PAGES.values() for site in sites if site.carries}
     if chosen.url_path in carrying:
         address.carry()
+    show_visitor()
     chosen.run()
 
 

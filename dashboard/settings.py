@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from storage.settings import DatabaseSettings
 
@@ -11,6 +12,9 @@ DATABASE_URL = "INFERWATCH_DATABASE_URL"
 
 GATEWAY_URL = "INFERWATCH_GATEWAY_URL"
 """Where the gateway answers, for what a person does on a page."""
+
+KEYS_FILE = "INFERWATCH_KEYS_FILE"
+"""The API keys that people log in with. A relative path begins in the folder that the dashboard runs in."""
 
 
 def database_settings(environment: Mapping[str, str]) -> DatabaseSettings:
@@ -22,3 +26,8 @@ def database_settings(environment: Mapping[str, str]) -> DatabaseSettings:
 def gateway_url(environment: Mapping[str, str]) -> str:
     """Where the gateway is; the default of `inferwatch.yaml` where the environment does not say."""
     return environment.get(GATEWAY_URL) or "http://127.0.0.1:8080"
+
+
+def keys_file(environment: Mapping[str, str]) -> Path:
+    """Where the API keys are; the default of `inferwatch.yaml` where the environment does not say."""
+    return Path(environment.get(KEYS_FILE) or ".inferwatch/keys.json")

@@ -132,7 +132,14 @@ def dashboard(config: Config = CONFIG) -> None:
     check_ports({"dashboard.port": (settings.dashboard.host, settings.dashboard.port)})
     command = [sys.executable, "-m", "dashboard"]
     command += ["--host", settings.dashboard.host, "--port", str(settings.dashboard.port)]
-    environment = {**os.environ, "INFERWATCH_DATABASE_URL": settings.database.url}
+    for name in settings.dashboard.allowed_hosts:
+        command += ["--allowed-host", name]
+    environment = {
+        **os.environ,
+        "INFERWATCH_DATABASE_URL": settings.database.url,
+        "INFERWATCH_KEYS_FILE": str(settings.gateway.keys_file),
+        "INFERWATCH_GATEWAY_URL": url_of(settings.gateway.host, settings.gateway.port),
+    }
     os.execve(command[0], command, environment)  # noqa: S606  the same process goes on as the dashboard
 
 

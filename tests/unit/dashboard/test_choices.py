@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard import words
-from dashboard.launch import streamlit_arguments
+from dashboard.launch import host_names, streamlit_options
 from dashboard.subjects import SHOWN, choose, span_of
 from storage.records import Window
 
@@ -74,9 +74,10 @@ def test_numbers_and_times_are_written_so(written: str, expected: str) -> None:
 
 
 def test_no_page_shows_a_stack_trace_and_nothing_leaves_the_machine() -> None:
-    arguments = streamlit_arguments("127.0.0.1", 8501)
+    options = streamlit_options("127.0.0.1", 8501, host_names("127.0.0.1", ["dash.example.org"]))
 
-    assert "--client.showErrorDetails=none" in arguments
-    assert "--browser.gatherUsageStats=false" in arguments
-    assert "--server.enableXsrfProtection=true" in arguments
-    assert "--server.address=127.0.0.1" in arguments
+    assert options["client.showErrorDetails"] == "none"
+    assert options["browser.gatherUsageStats"] is False
+    assert options["server.enableXsrfProtection"] is True
+    assert options["server.address"] == "127.0.0.1"
+    assert options["server.allowedHosts"] == ["127.0.0.1", "::1", "localhost", "dash.example.org"]
