@@ -158,11 +158,11 @@ class SegmentLog:
 
     def after(self, partition: int, seq: int, limit: int) -> list[Segment]:
         """The segments that follow a read position, oldest first."""
-        statement = _SEGMENT.where(segment.c.partition == partition, segment.c.seq > seq).order_by(
+        statement = SEGMENTS.where(segment.c.partition == partition, segment.c.seq > seq).order_by(
             segment.c.seq
         )
         with self._database.read() as connection:
-            return [_segment(row) for row in connection.execute(statement.limit(limit)).all()]
+            return [segment_of(row) for row in connection.execute(statement.limit(limit)).all()]
 
     def find(self, producer: str, number: int) -> Segment | None:
         """The segment of a producer with this number; None where it is not stored (yet, or any more)."""
@@ -186,11 +186,11 @@ def find_segment(connection: Connection, producer: str, number: int) -> Segment 
         return None
     partition = partition_of(producer, number, len(_partitions(connection)))
     row = connection.execute(
-        _SEGMENT.where(
+        SEGMENTS.where(
             segment.c.partition == partition, segment.c.producer == producer, segment.c.number == number
         )
     ).one_or_none()
-    return None if row is None else _segment(row)
+    return None if row is None else segment_of(row)
 
 
 def find_event(connection: Connection, event_id: EventId) -> InferenceEvent | None:
@@ -203,7 +203,7 @@ def find_event(connection: Connection, event_id: EventId) -> InferenceEvent | No
     return record if isinstance(record, InferenceEvent) else None
 
 
-_SEGMENT: sa.Select[Any] = sa.select(
+SEGMENTS: sa.Select[Any] = sa.select(
     segment.c.partition,
     segment.c.seq,
     segment.c.producer,
@@ -216,11 +216,11 @@ _SEGMENT: sa.Select[Any] = sa.select(
     segment.c.codec,
     segment.c.body,
 )
+"""The question whose rows `segment_of` reads."""
 
 
-def _segment(
-    row: Row[Any],
-) -> Segment:
+def segment_of(row: Row[Any]) -> Segment:
+    """A segment from its row."""
     return Segment(
         partition=row.partition,
         seq=row.seq,

@@ -1,0 +1,171 @@
+"""Looking for events: in the log itself, newest first, as far back as a bound on what is read allows.
+
+Events lie compressed in segments, and no table holds a row for each. A search decodes those segments whose
+times fit, and says how far back it came, so that a person can go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nlargest
+
+from sqlalchemy.engine import Connection
+
+from storage.clock import to_microseconds
+from storage.framing import Frame, Kind
+from storage.records import Arm, EventId, InferenceEvent, Outcome, Value
+from storage.segments import SEGMENTS, Segment, segment_of
+from storage.tables import segment
+
+MOST_READ = 60_000
+"""Events that one search looks at, about half a second's work; the segment in which it ends is read whole."""
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events; None: whatever it is. Of an event with many rows one that fits is enough."""
+
+    start: datetime | None = None  # at or after
+    end: datetime | None = None  # before
+    model: str | None = None
+    version: str | None = None
+    arm: Arm | None = None
+    outcome: Outcome | None = None
+    tags: Mapping[str, str] | None = None  # all of them, in one row
+    score: tuple[float | None, float | None] = (None, None)  # from, to: both are in
+
+    def takes(self, event: InferenceEvent) -> bool:
+        """Whether an event is one of them."""
+        wanted = (
+            (self.model, event.model),
+            (self.version, event.version),
+            (self.arm, event.arm),
+            (self.outcome, event.outcome),
+        )
+        if any(asked is not None and asked != found for asked, found in wanted):
+            return False
+        if not self.tags and self.score == (None, None):
+            return True
+        return any(self._takes_row(event, row) for row in range(event.rows))
+
+    def _takes_row(self, event: InferenceEvent, row: int) -> bool:
+        tagged = all(_cell(event.tags.get(name), row) == value for name, value in (self.tags or {}).items())
+        return tagged and self._takes_score(_score(event, row))
+
+    def _takes_score(self, score: Value) -> bool:
+        low, high = self.score
+        if low is None and high is None:
+            return True
+        if not isinstance(score, int | float) or isinstance(score, bool):
+            return False
+        return (low is None or score >= low) and (high is None or score <= high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundEvent:
+    """An event and its place."""
+
+    id: EventId
+    event: InferenceEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Events, newest first."""
+
+    events: tuple[FoundEvent, ...]
+    read: int  # events that were looked at
+    back_to: datetime | None  # all newer ones are here; None: all older ones too
+
+
+def search_events(connection: Connection, asked: EventFilter, *, limit: int, most: int = MOST_READ) -> Found:
+    """The newest events that fit, exactly: of segments that overlap in time all are read."""
+    found: list[FoundEvent] = []
+    read = 0
+    with closing(_segments(connection, asked)) as segments:
+        for each in segments:
+            if read >= most or _are_newer(found, each.last_at, limit):
+                return Found(events=_newest(found, limit), read=read, back_to=_back_to(found, each, limit))
+            read += each.n
+            found += _in_segment(each, asked)
+            if len(found) > 10 * limit:
+                found = nlargest(limit + 1, found, key=_place)
+    more = len(found) > limit
+    events = _newest(found, limit)
+    return Found(events=events, read=read, back_to=events[-1].event.at if more else None)
+
+
+def _segments(connection: Connection, asked: EventFilter) -> Generator[Segment]:
+    """Those that may hold some, the one with the newest event first. Few are in memory at a time."""
+    statement = SEGMENTS.where(segment.c.n > 0).order_by(segment.c.last_at.desc())
+    if asked.start is not None:
+        statement = statement.where(segment.c.last_at >= asked.start)
+    if asked.end is not None:
+        statement = statement.where(segment.c.first_at < asked.end)
+    with connection.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows:
+        for row in rows:
+            yield segment_of(row)
+
+
+def _in_segment(held: Segment, asked: EventFilter) -> Iterator[FoundEvent]:
+    start_us = None if asked.start is None else to_microseconds(asked.start)
+    end_us = None if asked.end is None else to_microseconds(asked.end)
+    texts = [text.encode("utf-8", "surrogatepass") for text in _texts(asked)]
+    for frame in held.scan().frames:
+        if frame.kind is not Kind.EVENT or not _may_fit(frame, start_us, end_us, texts):
+            continue
+        event = frame.record()
+        if isinstance(event, InferenceEvent) and asked.takes(event):
+            id_ = EventId(producer=held.producer, segment=held.number, offset=frame.offset)
+            yield FoundEvent(id=id_, event=event)
+
+
+def _may_fit(frame: Frame, start_us: int | None, end_us: int | None, texts: Sequence[bytes]) -> bool:
+    """A look without decoding: most events of another time or model are passed over so."""
+    if (start_us is not None and frame.at_us < start_us) or (end_us is not None and frame.at_us >= end_us):
+        return False
+    payload = bytes(frame.payload) if texts else b""
+    return all(text in payload for text in texts)
+
+
+def _texts(asked: EventFilter) -> Iterator[str]:
+    """What stands literally in an event that fits."""
+    if asked.model is not None:
+        yield asked.model
+    if asked.outcome is not None:
+        yield asked.outcome.value
+    yield from (asked.tags or {}).values()
+
+
+def _are_newer(found: Sequence[FoundEvent], than: datetime, limit: int) -> bool:
+    """Whether enough are known that are newer than all that is not read yet."""
+    return len(found) > limit and _newest(found, limit)[-1].event.at > than
+
+
+def _newest(found: Sequence[FoundEvent], limit: int) -> tuple[FoundEvent, ...]:
+    return tuple(nlargest(limit, found, key=_place))
+
+
+def _back_to(found: Sequence[FoundEvent], unread: Segment, limit: int) -> datetime:
+    """Everything newer is in the answer."""
+    oldest = _newest(found, limit)[-1].event.at if len(found) > limit else unread.last_at
+    return max(oldest, unread.last_at)
+
+
+def _place(found: FoundEvent) -> tuple[datetime, EventId]:
+    return found.event.at, found.id
+
+
+def _score(event: InferenceEvent, row: int) -> Value:
+    """The score of a class, or the one output of a regression."""
+    outputs = event.outputs
+    return _cell(outputs.get("score") or next(iter(outputs.values()), None), row)
+
+
+def _cell(values: Sequence[Value] | None, row: int) -> Value:
+    return None if values is None or row >= len(values) else values[row]
