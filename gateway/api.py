@@ -19,8 +19,8 @@ from gateway.body import decode
 from gateway.documents import ERROR, RESPONSES, Document, json_schema
 from gateway.errors import RefusedError
 from gateway.examples import ExamplesAnswer, examples_of
-from gateway.front import KEY
-from gateway.labels import Labels, LabelsAnswer, LabelsBody
+from gateway.front import EVERYONE, KEY
+from gateway.labels import Labels, LabelsAnswer, LabelsBody, Sender
 from gateway.model_answers import ModelAnswer, ModelsAnswer
 from gateway.redaction import Redactions
 from gateway.samples import SamplesAnswer, next_samples
@@ -35,6 +35,7 @@ from storage.errors import DatabaseError
 from storage.journal import Journal
 from storage.reading import EventStory, MeasurementFilter, ModelInfo
 from storage.records import AlertStatus
+from storage.samples import Everyone
 from storage.scorers import ExampleFilter
 
 MAX_PAGE = 10_000
@@ -56,10 +57,13 @@ def labels_routes(labels: Labels) -> APIRouter:
     async def add_labels(request: Request) -> Response:
         """The truth about earlier requests, in batches.
 
-        Sending one twice changes nothing; the latest `at` wins.
+        Sending one twice changes nothing; the latest `at` wins. `null` in place of a label takes back what
+        was said of a row until then. Labels are for events of your key; with the right `read` too they are
+        for events of every key, named by event ids.
         """
         body = decode(await request.body(), _LABELS)
-        return _json(labels.add(body, request.scope.get(KEY)))
+        sender = Sender(key=request.scope.get(KEY), everyone=request.scope.get(EVERYONE, False))
+        return _json(labels.add(body, sender))
 
     errors: dict[int | str, Document] = {400: ERROR, 413: ERROR, 415: ERROR, 503: ERROR}
     router.post(
@@ -75,15 +79,28 @@ def samples_routes(database: Database) -> APIRouter:
     router = APIRouter(tags=["labels"])
 
     def samples(
-        request: Request, model: Text = None, limit: Annotated[int, Query(ge=1, le=200)] = 20
+        request: Request,
+        model: Text = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 20,
+        everyone: Annotated[
+            bool, Query(description="of the requests of every key; wants the right `read` too")
+        ] = False,
     ) -> Response:
         """What to label next, of the requests that came with your key.
 
         Answer with `POST /api/labels`: a sample's `event` is the label's `id`.
         """
-        return _json(next_samples(database, tenant=request.scope.get(KEY), model=model, limit=limit))
+        if everyone and not request.scope.get(EVERYONE, False):
+            raise RefusedError(
+                403,
+                "everyone: this API key lacks the right 'read', and so sees the rows of its own requests",
+                reason="permission_denied",
+            )
+        tenant = Everyone.EVERYONE if everyone else request.scope.get(KEY)
+        return _json(next_samples(database, tenant=tenant, model=model, limit=limit))
 
-    router.get("/api/samples", responses={**_answers(SamplesAnswer), 503: ERROR})(samples)
+    answers = {**_answers(SamplesAnswer), 403: ERROR, 503: ERROR}
+    router.get("/api/samples", responses=answers)(samples)
     return router
 
 

@@ -13,7 +13,7 @@ import msgspec
 from gateway.body import Headers, Receive, check_depth, read_body
 from gateway.errors import ClientLeftError, RefusedError
 from gateway.hot import HotRoutes, Send, refusal_headers, route_of
-from gateway.keys import Keys
+from gateway.keys import Keys, labels_for_all
 from storage.keys import Right
 
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
@@ -23,6 +23,9 @@ PROBES = frozenset({"/livez", "/readyz", "/health", "/v2/health/live", "/v2/heal
 
 KEY = "inferwatch.key"
 """Where the ASGI scope holds the name of the caller's key."""
+
+EVERYONE = "inferwatch.everyone"
+"""Where it holds whether the caller may label the rows of every key."""
 
 _ANY_KEY = ("/v1", "/v2", "/api/models")
 _LABELLING = frozenset({"/api/labels", "/api/samples"})
@@ -57,7 +60,8 @@ class Front:
                 await self._hot.answer(route, scope, receive, send)
                 return
             if path not in PROBES:
-                scope[KEY] = self._keys.admit(headers, right_for(scope["method"], path))
+                key = self._keys.admitted(headers, right_for(scope["method"], path))
+                scope[KEY], scope[EVERYONE] = key and key.name, labels_for_all(key)
             scope, receive = await self._with_body(scope, headers, receive)
         except RefusedError as exc:
             await send_error(path, exc, send)

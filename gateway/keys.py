@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.errors import RefusedError
-from storage.keys import KnownKeys, Refusal, Right
+from storage.keys import ApiKey, KnownKeys, Refusal, Right
 
 
 class Keys:
@@ -24,10 +24,20 @@ class Keys:
 
         Raises 401 or 403. `right` None: any key will do.
         """
+        found = self.admitted(headers, right)
+        return None if found is None else found.name
+
+    def admitted(self, headers: Mapping[bytes, bytes], right: Right | None) -> ApiKey | None:
+        """The same, with all that is known of the key."""
         found = self._known.judge(_shown(headers), right)
         if isinstance(found, Refusal):
             raise _refused(found, right)
-        return None if found is None else found.name
+        return found
+
+
+def labels_for_all(key: ApiKey | None) -> bool:
+    """Whether it may label the rows of every key: who may label, and may read them anyway."""
+    return key is None or key.rights >= {Right.LABEL, Right.READ}
 
 
 def _refused(refusal: Refusal, right: Right | None) -> RefusedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from typing import Annotated, Protocol
@@ -32,10 +33,13 @@ KnownSince = Annotated[str | None, msgspec.Meta(description="ISO 8601; now if no
 
 
 class Label(msgspec.Struct, forbid_unknown_fields=True):
-    """One label: of which event (its id, or the app's own), of which row, and since when it is known."""
+    """One label: of which event (its id, or the app's own), of which row, and since when it is known.
+
+    `null` takes back what was said of the row until then.
+    """
 
     id: EventKey
-    label: str | int | float | bool
+    label: str | int | float | bool | None
     row: Row = 0
     at: KnownSince = None
 
@@ -60,6 +64,14 @@ class LabelsAnswer(msgspec.Struct):
     errors: list[LabelProblem]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sends labels."""
+
+    key: str | None
+    everyone: bool  # its labels hold for events of every key, by their event ids
+
+
 class LabelJournal(Protocol):
     """What takes labels in."""
 
@@ -80,13 +92,13 @@ class Labels:
         self._journal, self._metrics, self._clock = journal, metrics, clock
         self._redactions = redactions
 
-    def add(self, body: LabelsBody, key: str | None) -> LabelsAnswer:
+    def add(self, body: LabelsBody, sender: Sender) -> LabelsAnswer:
         """Append those that are well; say of the others what is wrong."""
         now = self._clock()
         events, problems = [], []
         for index, label in enumerate(body.labels):
             try:
-                events.append(self._redactions.label(_event(label, now, key)))
+                events.append(self._redactions.label(_event(label, now, sender)))
             except RefusedError as exc:
                 problems.append(LabelProblem(index=index, error=exc.message))
         if events:
@@ -106,7 +118,7 @@ class Labels:
         self._metrics.labels += len(events)
 
 
-def _event(label: Label, now: datetime, key: str | None) -> LabelEvent:
+def _event(label: Label, now: datetime, sender: Sender) -> LabelEvent:
     value = label.label
     if isinstance(value, str) and len(value) > MAX_LABEL_CHARACTERS:
         raise RefusedError(
@@ -121,5 +133,6 @@ def _event(label: Label, now: datetime, key: str | None) -> LabelEvent:
         row=label.row,
         value=value,
         at=read_at(label.at, "at") or now,
-        key=key,
+        key=sender.key,
+        everyone=sender.everyone,
     )

@@ -13,7 +13,7 @@ from inference.manifest import Manifest, Task
 from storage.database import Database
 from storage.models import model_versions
 from storage.records import InferenceEvent, Value
-from storage.samples import Progress, Sample, open_samples, progress
+from storage.samples import Everyone, Progress, Sample, open_samples, progress
 from storage.segments import find_event
 
 LOOKED_AT = 2_000
@@ -42,11 +42,12 @@ class SampleAnswer(msgspec.Struct, kw_only=True):
     pi: float
     inputs: dict[str, Value]
     outputs: dict[str, Value]
+    tags: dict[str, str | None]  # those that traffic is sliced by
     question: Question
 
 
 class ProgressAnswer(msgspec.Struct, kw_only=True):
-    """The newest day of a model version: rows to be chosen, as expected; chosen and answered of your key."""
+    """The newest day of a model version: how many were to be chosen; how many were, and were answered."""
 
     model: str
     version: str
@@ -63,8 +64,10 @@ class SamplesAnswer(msgspec.Struct):
     progress: list[ProgressAnswer]
 
 
-def next_samples(database: Database, *, tenant: str | None, model: str | None, limit: int) -> SamplesAnswer:
-    """The rows that a tenant should label next. Those whose events are gone are left out."""
+def next_samples(
+    database: Database, *, tenant: str | Everyone | None, model: str | None, limit: int
+) -> SamplesAnswer:
+    """The rows of a tenant that should be labelled next. Those whose events are gone are left out."""
     found: list[SampleAnswer] = []
     misses = 0
     with database.read() as connection:
@@ -118,6 +121,7 @@ def _answer(sample: Sample, event: InferenceEvent, manifest: Manifest) -> Sample
         pi=sample.pi,
         inputs={name: values[row] for name, values in event.inputs.items() if row < len(values)},
         outputs={name: values[row] for name, values in event.outputs.items() if row < len(values)},
+        tags={name: event.tags[name][row] for name in manifest.slices if row < len(event.tags.get(name, ()))},
         question=Question(
             label=manifest.label,
             type="number" if manifest.task is Task.REGRESSION else "class",

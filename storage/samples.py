@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 import msgspec
 import sqlalchemy as sa
@@ -15,6 +16,12 @@ from storage.records import Arm, EventId
 from storage.tables import sample, sampling_plan
 
 _CHUNK = 200
+
+
+class Everyone(Enum):
+    """In place of a tenant: whose requests they are does not matter."""
+
+    EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +117,12 @@ def save_plan(  # noqa: PLR0913  # whose it is, and what
 
 
 def open_samples(
-    connection: Connection, *, tenant: str | None, model: str | None, limit: int
+    connection: Connection, *, tenant: str | Everyone | None, model: str | None, limit: int
 ) -> list[Sample]:
-    """What a tenant has not labelled yet, the newest events first."""
+    """Rows of a tenant that have no label yet, the newest events first."""
     statement = (
         sa.select(sample)
-        .where(sample.c.tenant == (tenant or ""), sample.c.labelled_at.is_(None))
+        .where(_of(tenant), sample.c.labelled_at.is_(None))
         .order_by(sample.c.at.desc(), sample.c.event, sample.c.row)
         .limit(limit)
     )
@@ -138,7 +145,7 @@ def open_samples(
     ]
 
 
-def progress(connection: Connection, *, tenant: str | None, model: str | None) -> list[Progress]:
+def progress(connection: Connection, *, tenant: str | Everyone | None, model: str | None) -> list[Progress]:
     """The newest day of every model version: what it may cost, and what of the tenant's part was answered."""
     newest = sa.select(
         sampling_plan.c.model, sampling_plan.c.version, sa.func.max(sampling_plan.c.day).label("day")
@@ -155,11 +162,17 @@ def progress(connection: Connection, *, tenant: str | None, model: str | None) -
     return [_progress(connection, plan, tenant) for plan in plans]
 
 
-def _progress(connection: Connection, plan: sa.Row[tuple[object, ...]], tenant: str | None) -> Progress:
+def _of(tenant: str | Everyone | None) -> sa.ColumnElement[bool]:
+    return sa.true() if tenant is Everyone.EVERYONE else sample.c.tenant == (tenant or "")
+
+
+def _progress(
+    connection: Connection, plan: sa.Row[tuple[object, ...]], tenant: str | Everyone | None
+) -> Progress:
     counted = sa.select(sa.func.count(), sa.func.count(sample.c.labelled_at)).where(
         sample.c.model == plan.model,
         sample.c.version == plan.version,
-        sample.c.tenant == (tenant or ""),
+        _of(tenant),
         sample.c.at >= plan.day,
     )
     chosen, answered = connection.execute(counted).one()
