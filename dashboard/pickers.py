@@ -19,12 +19,25 @@ _RANGES: Mapping[str, str] = {
     OWN: "From … to …",
 }
 
+_NEED_A_REFERENCE = frozenset({"drift"})
+"""What cannot be judged without something to compare with."""
+
 
 def draw(subject: Subject, *, what: str) -> bool:
     """Draw them. False: there is nothing to show; the page has said why, and what to do.
 
     `what` names in our words what the page is about, such as "drift".
     """
+    if not draw_lists(subject):
+        return False
+    if subject.span is None:
+        _nothing_judged(subject, what)
+        return False
+    return True
+
+
+def draw_lists(subject: Subject) -> bool:
+    """The lists alone. False: there is nothing to pick from, and the page has said so."""
     if not subject.model.options:
         no_model()
         return False
@@ -41,9 +54,6 @@ def draw(subject: Subject, *, what: str) -> bool:
         _pick_span(subject)
     if subject.unknown:
         st.warning("The address of this page names something that is not there; here is what there is.")
-    if subject.span is None:
-        _nothing_judged(subject, what)
-        return False
     return True
 
 
@@ -68,7 +78,7 @@ def _pick_span(subject: Subject) -> None:
 
 def _nothing_judged(subject: Subject, what: str) -> None:
     registered = subject.registered
-    if registered is not None and registered.reference is None:
+    if registered is not None and registered.reference is None and what in _NEED_A_REFERENCE:
         no_reference(registered.model)
         return
     st.info(

@@ -25,12 +25,15 @@ class Site:
 
 OVERVIEW = Site(path="overview", title="Overview")
 DRIFT = Site(path="drift", title="Drift", carries=True)
+QUALITY = Site(path="quality", title="Quality", carries=True)
+ACCURACY = Site(path="accuracy", title="Accuracy", carries=True)
 ALERTS = Site(path="alerts", title="Alerts")
+EVENTS = Site(path="events", title="Events")
 
 PAGES: Mapping[str, Sequence[Site]] = {
     "": (OVERVIEW,),
-    "What was measured": (DRIFT,),
+    "What was measured": (DRIFT, QUALITY, ACCURACY),
     "What to do": (ALERTS,),
-    "What is behind it": (),
+    "What is behind it": (EVENTS,),
 }
 """By the heading that they stand under."""

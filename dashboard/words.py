@@ -17,6 +17,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 or value == int(value) else f"{value:.4g}"
 
 
+def brief(value: float | None) -> str:
+    """Three digits, where room is smallest."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.0f}" if abs(value) >= 1_000 or value == int(value) else f"{value:.3g}"
+
+
 def share(value: float | None) -> str:
     """A part of one, in per cent."""
     return UNKNOWN if value is None else f"{100 * value:.3g} %"
@@ -28,7 +35,12 @@ def seconds(value: float | None) -> str:
         return UNKNOWN
     if value < 0.001:
         return f"{1e6 * value:.3g} µs"
-    return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
+    if value < 1:
+        return f"{1000 * value:.3g} ms"
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if value >= 2 * length:
+            return f"{value / length:.3g} {unit}"
+    return f"{value:.3g} s"
 
 
 def moment(at: datetime) -> str:

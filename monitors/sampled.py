@@ -98,6 +98,9 @@ class Sampled:
             interval=wilson(answered, chosen) if chosen else None,
             n=chosen,
         )
+        if answers is not None:
+            apart = float(depends_on_who(current, self.certainties))
+            yield Measurement(metric="sample_depends_on_who", value=apart, n=answered)
         labels = int(current["delays"].sum()) if "delays" in current else 0
         yield Measurement(metric="label_delay_median_s", value=delay_at(current, 0.5), n=labels)
         yield Measurement(metric="label_delay_p90_s", value=delay_at(current, 0.9), n=labels)

@@ -41,6 +41,7 @@ class Distribution:
     maximum: float | None
     source: str  # where the reference's rows came from
     bins: tuple[Bin, ...]
+    rolled_up: bool = False  # the window's panes went into longer ones: its own rows are not known any more
 
     @property
     def reference_rows(self) -> int:
@@ -65,7 +66,10 @@ def distribution(
     body = reference.summaries.get(_MONITOR)
     if known is None or body is None:
         return None
-    counted = summaries.sum_between(connection, _MONITOR, scope, reference_hash, window)
+    rolled_up = summaries.are_rolled_up(connection, _MONITOR, scope, reference_hash, window)
+    counted = (
+        Summary() if rolled_up else summaries.sum_between(connection, _MONITOR, scope, reference_hash, window)
+    )
     names = _names(known)
     then = _cells(Summary.from_bytes(body), column, len(names))
     now = _cells(counted, column, len(names))
@@ -75,6 +79,7 @@ def distribution(
         minimum=known.minimum,
         maximum=known.maximum,
         source=reference.source,
+        rolled_up=rolled_up,
         bins=tuple(
             Bin(name=name, lower=lower, upper=upper, reference=before, current=after)
             for (name, lower, upper), before, after in zip(names, then, now, strict=True)

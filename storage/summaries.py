@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage import dialects
+from storage.clock import to_microseconds
 from storage.records import Arm, Scope, Window
 from storage.summary import Summary
 from storage.tables import summary as table
 
 _CHUNK = 50
 """Rows asked for at once: seven bound values each, well below what SQLite takes."""
+
+_LONGEST_PANE = timedelta(days=1)
 
 _KEY = (
     table.c.monitor,
@@ -95,6 +98,28 @@ def sum_between(
     for _, pane in between(connection, monitor, scope, reference, window):
         total = total + pane
     return total
+
+
+def are_rolled_up(
+    connection: Connection, monitor: str, scope: Scope, reference: str | None, window: Window
+) -> bool:
+    """Whether panes of the window went into longer ones, which hold other traffic too."""
+    start = sa.type_coerce(table.c.start, sa.BigInteger)
+    end = start + table.c.length_s * 1_000_000
+    first, last = to_microseconds(window.start), to_microseconds(window.end)
+    sticks_out = sa.or_(sa.and_(start < first, end > first), end > last)
+    statement = (
+        sa.select(sa.literal(1))
+        .where(
+            *_of(monitor, scope),
+            table.c.reference == (reference or ""),
+            table.c.start > window.start - _LONGEST_PANE,
+            table.c.start < window.end,
+            sticks_out,
+        )
+        .limit(1)
+    )
+    return connection.scalar(statement) is not None
 
 
 def scopes_between(connection: Connection, monitor: str, window: Window) -> list[Scope]:

@@ -21,13 +21,23 @@ COLOURS: Mapping[State, str] = {
 }
 
 
+TOLD_APART = 48
+"""Windows whose names fit under a picture. More lie on an axis of time instead."""
+
+_UTC = alt.Scale(type="utc")
+
+
 def point(judgement: Judgement, written: Callable[[float | None], str] = words.number) -> dict[str, object]:
     """One window's number under fixed names, and the same in words for the tip beside the pointer."""
     measured, window = judgement.measurement, judgement.window
     low, high = measured.interval or (None, None)
     return {
         "column": measured.column or "",
+        "metric": measured.metric,
+        "slice": judgement.scope.slice,
         "window": words.stamp(window.start),
+        "at": window.start.isoformat(),
+        "until": window.end.isoformat(),
         "when": words.moment(window.start).removesuffix(" 00:00"),
         "span": words.span(window.start, window.end),
         "value": measured.value,
@@ -52,6 +62,14 @@ def state_colour(states: Iterable[object]) -> alt.Color:
         scale=alt.Scale(domain=shown, range=[COLOURS[state] for state in shown]),
         legend=alt.Legend(orient="top", title=None),
     )
+
+
+def window_x(windows: Iterable[str]) -> alt.X:
+    """Where each window stands, by the names that `point` gives: side by side, or many on an axis of time."""
+    labels = list(dict.fromkeys(windows))
+    if len(labels) > TOLD_APART:
+        return alt.X("at:T", scale=_UTC, title=None, axis=alt.Axis(labelOverlap="greedy", tickCount=8))
+    return alt.X("when:O", sort=labels, title=None, axis=window_axis(len(labels)))
 
 
 def window_axis(labels: int) -> alt.Axis:

@@ -8,25 +8,34 @@ import altair as alt
 import pandas as pd
 
 from dashboard import words
-from dashboard.charts.cells import Picture, point, state_colour, window_axis
+from dashboard.charts.cells import TOLD_APART, Picture, point, state_colour, window_x
 from dashboard.colours import BLUE, GREY
+from dashboard.states import State
 from storage.records import Judgement, Window
 
 
-def over_time(
+def over_time(  # noqa: PLR0913  # the numbers, and how they are drawn
     judgements: Sequence[Judgement],
     title: str,
     *,
     picked: Window | None = None,
     written: Callable[[float | None], str] = words.number,
     height: int = 320,
+    zero: bool = True,
+    share: bool = False,
+    reference: float | None = None,
 ) -> Picture:
-    """One metric of one column, oldest window first. The point of the picked window is large."""
+    """One metric of one column, oldest window first. The point of the picked window is large.
+
+    `zero`: whether the axis begins there; a number near 1 that moves little is better seen without.
+    `share`: whether the axis is in per cent. `reference`: what the number was there, as a grey line.
+    """
     data = pd.DataFrame([{**point(each, written), "picked": each.window == picked} for each in judgements])
-    labels = list(dict.fromkeys(data["when"]))
-    base = alt.Chart(data).encode(x=alt.X("when:O", sort=labels, title=None, axis=window_axis(len(labels))))
-    value = alt.Y("value:Q", title=title, scale=alt.Scale(zero=True))
-    band = base.mark_rule(strokeWidth=3, opacity=0.35, color=BLUE).encode(
+    many = data["when"].nunique() > TOLD_APART
+    base = alt.Chart(data).encode(x=window_x(data["when"]))
+    axis = alt.Axis(format=".2~p" if share else "~g", tickCount=max(3, height // 60))
+    value = alt.Y("value:Q", title=title, scale=alt.Scale(zero=zero), axis=axis)
+    band = base.mark_rule(strokeWidth=1.5 if many else 3, opacity=0.35, color=BLUE).encode(
         y=alt.Y("low:Q", title=title), y2="high:Q"
     )
     line = base.mark_line(color=BLUE, strokeWidth=1.5).encode(y=value)
@@ -35,17 +44,27 @@ def over_time(
         for side in ("lower", "upper")
         if data[side].notna().any()
     ]
+    then = alt.Chart(pd.DataFrame({"then": [reference] if reference is not None else []}))
+    known = [then.mark_rule(color=GREY, strokeWidth=1.5).encode(y=alt.Y("then:Q", title=title))]
+    tips = [
+        alt.Tooltip("span:N", title="window"),
+        alt.Tooltip("number:N", title=title),
+        alt.Tooltip("interval:N", title="95 % interval"),
+        alt.Tooltip("healthy:N", title="healthy"),
+        alt.Tooltip("n:Q", title="rows", format=","),
+        "state:N",
+    ]
     points = base.mark_point(filled=True, opacity=1).encode(
         y=value,
         color=state_colour(data["state"]),
-        size=alt.condition("datum.picked", alt.value(160), alt.value(45)),
-        tooltip=[
-            alt.Tooltip("span:N", title="window"),
-            alt.Tooltip("number:N", title=title),
-            alt.Tooltip("interval:N", title="95 % interval"),
-            alt.Tooltip("healthy:N", title="healthy"),
-            alt.Tooltip("n:Q", title="rows", format=","),
-            "state:N",
-        ],
+        size=alt.condition("datum.picked", alt.value(160), alt.value(14 if many else 45)),
+        tooltip=tips,
     )
-    return alt.layer(band, *bounds, line, points).properties(height=height)
+    unknown = (
+        base.transform_filter(alt.datum.state == State.UNKNOWN.value)
+        .mark_text(text="?", color=GREY, fontWeight="bold")
+        .encode(y=alt.value(height - 8), tooltip=tips)
+    )
+    return alt.layer(
+        band, *bounds, *(known if reference is not None else []), line, points, unknown
+    ).properties(height=height)
