@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -144,7 +145,18 @@ def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None)
 
     A person can take it away as CSV, so no text in it begins as a formula would.
     """
-    frame = frame.map(_no_formula)
+    _draw(frame, key, column_order=columns)
+
+
+def show_to_pick(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None) -> Place | None:
+    """The same table; gives the cell that was picked in it, by pointer or by keyboard."""
+    drawn = _draw(frame, key, column_order=columns, on_select="rerun", selection_mode="single-cell")
+    cells = drawn["selection"]["cells"]
+    return next(((int(row), str(name)) for row, name in cells if int(row) < len(frame)), None)
+
+
+def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
+    frame = frame.map(_no_formula).rename(columns=_no_formula)
     right = {name: st.column_config.TextColumn(alignment="right") for name in _DIGITS if name in frame}
     counts = {
         str(name): st.column_config.NumberColumn(format="%,d")
@@ -152,12 +164,13 @@ def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None)
         if pd.api.types.is_integer_dtype(frame[name])
     }
     with st.container(key=key):
-        st.dataframe(
+        return st.dataframe(
             frame,
             hide_index=True,
             column_config=right | counts,
-            column_order=columns,
             height="content" if len(frame) <= _WHOLE else "auto",
+            key=f"{key}-picked" if more.get("on_select") else None,
+            **more,
         )
 
 
@@ -171,6 +184,9 @@ def _no_formula(cell: object) -> object:
         return f"'{cell}"
     return cell
 
+
+Place = tuple[int, str]
+"""Row and column of a cell."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.clock import to_microseconds
 from storage.framing import Frame, Kind
-from storage.records import Arm, EventId, InferenceEvent, Outcome, Value
+from storage.records import Arm, EventId, InferenceEvent, InvalidEventIdError, Outcome, Value
 from storage.segments import SEGMENTS, Segment, segment_of
-from storage.tables import segment
+from storage.tables import app_event, segment
 
 MOST_READ = 60_000
 """Events that one search looks at, about half a second's work; the segment in which it ends is read whole."""
@@ -98,6 +99,16 @@ def search_events(connection: Connection, asked: EventFilter, *, limit: int, mos
     more = len(found) > limit
     events = _newest(found, limit)
     return Found(events=events, read=read, back_to=events[-1].event.at if more else None)
+
+
+def events_named(connection: Connection, name: str) -> list[EventId]:
+    """The events that a text names: an event id, or the own id of an app, of whichever key."""
+    called = sa.select(app_event.c.event).where(app_event.c.app_id == name).order_by(app_event.c.tenant)
+    found = [EventId.parse(event) for event in connection.scalars(called)]
+    try:
+        return [EventId.parse(name), *found]
+    except InvalidEventIdError:
+        return found
 
 
 def _segments(connection: Connection, asked: EventFilter) -> Generator[Segment]:

@@ -133,7 +133,7 @@ def _silence(alert: Alert) -> None:
     st.caption("Nobody is told of what it hits until it ends. One condition a line; all must hold.")
     with st.form("silence", border=False):
         matchers = st.text_area(
-            "Matchers", "\n".join(matchers_of(alert)), key=f"matchers-{alert.fingerprint}", height=150
+            "Matchers", "\n".join(matchers_of(alert)), key=f"matchers-{alert.fingerprint}", height=185
         )
         lasts = st.selectbox("For", list(_LASTS), index=1, format_func=lambda name: _LASTS[name], key="lasts")
         comment = st.text_input("Comment", key="silence-comment", max_chars=1000)
