@@ -13,6 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard.colours import BLUE
 from dashboard.login import Login
@@ -32,6 +33,8 @@ def serve(host: str, port: int, allowed_hosts: Sequence[str], keys: KeyFile) -> 
     known = KnownKeys(keys)
     check_exposure("dashboard.host", host, has_keys=known.required)
     names = host_names(host, allowed_hosts)
+    # Else Streamlit takes the folder `pages` for its older kind of app, and runs a first page without app.py.
+    PagesManager.uses_pages_directory = False
     app = st.App(APP, middleware=[Middleware(Login, keys=known, hosts=names)])
     app.run(config=streamlit_options(host, port, names))
 

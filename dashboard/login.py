@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.login_page import HEADERS, login_page
@@ -185,13 +185,13 @@ class Login:
 
 
 def _ask_for_a_key(request: Request) -> Response:
-    """A page leads to the form and back; whatever a page fetches is refused in a line."""
+    """A page leads to the form and back; what a page fetches is refused in a line, which Streamlit shows."""
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         path = request.scope.get("raw_path", b"").decode("latin-1") or "/"
         query = request.scope["query_string"].decode("latin-1")
         next_path = _inside(f"{path}?{query}" if query else path)
         return RedirectResponse(f"{LOGIN}?next={quote(next_path, safe='')}", 303, headers=HEADERS)
-    return PlainTextResponse(f"An API key is needed: log in at {LOGIN}\n", 401, headers=HEADERS)
+    return JSONResponse("An API key is needed: reload the page to log in.", 401, headers=HEADERS)
 
 
 def _page(

@@ -23,10 +23,10 @@ def show_visitor() -> None:
     name = _key_name()
     if name is None:
         return
-    with st.sidebar.container(key="visitor", gap="small"):
-        st.divider()
-        st.text(f"Key: {name}")
-        st.html(f'<a href="{LOGOUT}" target="_self">Log out</a>')
+    with st.sidebar.container(key="visitor", gap="xxsmall"):
+        st.caption("Logged in with the key")
+        st.text(name)
+        st.html(f'<a href="{LOGOUT}" target="_self" style="color: inherit">Log out</a>')
 
 
 def _key_name() -> str | None:
