@@ -6,19 +6,22 @@ of a few windows at once.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage import tables
 from storage.measurements import judgement_of
-from storage.records import ALL, Arm, Judgement, Scope, Window
+from storage.records import Arm, Judgement, Scope, Window
 
 Snapshot = Connection
 """What a question is asked of, as `Database.read` gives it: for callers that have no business with SQL."""
 
 _TABLE = tables.measurement
+_Where = tuple[sa.ColumnElement[bool], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,24 +33,36 @@ class Asked:
     column: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a monitor said of one metric in one window, all columns together. "" is all of its metrics."""
+
+    monitor: str
+    metric: str
+    window: Window
+    largest: float | None  # None: none is known
+    largest_bounded: float | None  # of those that have an upper bound
+    known: int  # of those that have bounds: how many are known
+    breached: int
+
+
 def scopes(snapshot: Snapshot, model: str, version: str, monitor: str) -> list[Scope]:
     """Every arm and slice of a version that the monitor has judged, in order."""
-    rows = snapshot.execute(
-        sa.select(_TABLE.c.arm, _TABLE.c.slice)
-        .where(_TABLE.c.model == model, _TABLE.c.version == version, _TABLE.c.monitor == monitor)
-        .distinct()
-    )
-    return sorted(Scope(model=model, version=version, arm=Arm(arm), slice=part) for arm, part in rows)
+    of_version = (_TABLE.c.model == model, _TABLE.c.version == version)
+    found = []
+    for arm in snapshot.scalars(_distinct(_TABLE.c.arm, of_version)):
+        for part in snapshot.scalars(_distinct(_TABLE.c.slice, (*of_version, _TABLE.c.arm == arm))):
+            scope = Scope(model=model, version=version, arm=Arm(arm), slice=part)
+            if _is_judged(snapshot, scope, _TABLE.c.monitor == monitor):
+                found.append(scope)
+    return sorted(found)
 
 
 def arms(snapshot: Snapshot, model: str, version: str) -> list[Scope]:
     """Every arm of a version that anything was judged of, all slices together."""
-    rows = snapshot.scalars(
-        sa.select(_TABLE.c.arm)
-        .where(_TABLE.c.model == model, _TABLE.c.version == version, _TABLE.c.slice == ALL)
-        .distinct()
-    )
-    return sorted(Scope(model=model, version=version, arm=Arm(arm)) for arm in rows)
+    found = snapshot.scalars(_distinct(_TABLE.c.arm, (_TABLE.c.model == model, _TABLE.c.version == version)))
+    whole = [Scope(model=model, version=version, arm=Arm(arm)) for arm in found]
+    return sorted(scope for scope in whole if _is_judged(snapshot, scope))
 
 
 def windows(snapshot: Snapshot, scope: Scope, monitor: str, metric: str) -> list[Window]:
@@ -63,16 +78,56 @@ def windows(snapshot: Snapshot, scope: Scope, monitor: str, metric: str) -> list
 
 def newest_span(snapshot: Snapshot, scope: Scope, windows: int) -> Window | None:
     """From the first to the last of the newest windows of a scope, whichever monitor judged them."""
-    rows = snapshot.execute(
-        sa.select(_TABLE.c.start, _TABLE.c.end)
-        .where(*_of(scope))
-        .distinct()
-        .order_by(_TABLE.c.start.desc())
-        .limit(windows)
-    ).all()
-    if not rows:
+    starts = list(snapshot.scalars(_newest(_TABLE.c.start, _of(scope), windows)))
+    if not starts:
         return None
-    return Window(start=min(start for start, _ in rows), end=max(end for _, end in rows))
+    newest = sa.select(sa.func.max(_TABLE.c.end)).where(*_of(scope), _TABLE.c.start == max(starts))
+    return Window(start=min(starts), end=snapshot.scalars(newest).one())
+
+
+def figures_between(
+    snapshot: Snapshot, scope: Scope, span: Window, asked: Mapping[str, Collection[str]]
+) -> list[Figures]:
+    """What monitors said of the windows in the span, summed up in SQL; `asked`: metrics by monitor.
+
+    Of a monitor that is asked for no metric, all are taken together.
+    """
+    together = sorted(monitor for monitor, metrics in asked.items() if not metrics)
+    named = [
+        sa.and_(_TABLE.c.monitor == monitor, _TABLE.c.metric.in_(sorted(metrics)))
+        for monitor, metrics in sorted(asked.items())
+        if metrics
+    ]
+    metric = sa.case((_TABLE.c.monitor.in_(together), ""), else_=_TABLE.c.metric).label("metric")
+    key = (_TABLE.c.monitor, metric, _TABLE.c.start, _TABLE.c.end)
+    upper, lower, value = _TABLE.c.bound_upper, _TABLE.c.bound_lower, _TABLE.c.value
+    is_known = sa.and_(value.is_not(None), sa.or_(upper.is_not(None), lower.is_not(None)))
+    question = (
+        sa.select(
+            *key,
+            sa.func.max(value).label("largest"),
+            sa.func.max(sa.case((upper.is_not(None), value))).label("largest_bounded"),
+            sa.func.sum(sa.case((is_known, 1), else_=0)).label("known"),
+            sa.func.sum(sa.case((_TABLE.c.breached, 1), else_=0)).label("breached"),
+        )
+        .where(*_of(scope), _TABLE.c.start >= span.start, _TABLE.c.start < span.end)
+        .where(_TABLE.c.end <= span.end, sa.or_(_TABLE.c.monitor.in_(together), *named))
+        .group_by(*key)
+    )
+    return [
+        Figures(
+            monitor=monitor,
+            metric=metric,
+            window=Window(start=start, end=end),
+            largest=largest,
+            largest_bounded=largest_bounded,
+            known=known,
+            breached=breached,
+        )
+        for monitor, metric, start, end, largest, largest_bounded, known, breached in snapshot.execute(
+            question
+        )
+    ]
 
 
 def judgements_between(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> list[Judgement]:
@@ -90,10 +145,33 @@ def judgements_between(snapshot: Snapshot, scope: Scope, span: Window, asked: As
     return [judgement_of(row) for row in snapshot.execute(question)]
 
 
-def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
+def _of(scope: Scope) -> _Where:
     return (
         _TABLE.c.model == scope.model,
         _TABLE.c.version == scope.version,
         _TABLE.c.arm == scope.arm.value,
         _TABLE.c.slice == scope.slice,
     )
+
+
+def _is_judged(snapshot: Snapshot, scope: Scope, *also: sa.ColumnElement[bool]) -> bool:
+    return snapshot.execute(sa.select(_TABLE.c.id).where(*_of(scope), *also).limit(1)).first() is not None
+
+
+def _distinct(column: sa.Column[str], where: _Where) -> sa.Select[str]:
+    """The different values of a column, one look into its index for each; `distinct` reads every row."""
+    walk = sa.select(sa.func.min(column).label("found")).where(*where).cte("walk", recursive=True)
+    following = sa.select(sa.func.min(column)).where(*where, column > walk.c.found).scalar_subquery()
+    walk = walk.union_all(sa.select(following).where(walk.c.found.is_not(None)))
+    return sa.select(walk.c.found).where(walk.c.found.is_not(None))
+
+
+def _newest(column: sa.Column[datetime], where: _Where, most: int) -> sa.Select[datetime]:
+    """The same downwards, from the newest on, and not farther than asked."""
+    first = sa.select(sa.func.max(column).label("found"), sa.literal(1).label("n")).where(*where)
+    walk = first.cte("walk", recursive=True)
+    following = sa.select(sa.func.max(column)).where(*where, column < walk.c.found).scalar_subquery()
+    walk = walk.union_all(
+        sa.select(following, walk.c.n + 1).where(walk.c.found.is_not(None), walk.c.n < most)
+    )
+    return sa.select(walk.c.found).where(walk.c.found.is_not(None))

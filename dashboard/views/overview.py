@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard import words
-from dashboard.states import State, state_of, state_of_all
+from dashboard.states import State, state_of_all
 from dashboard.views.care import Episode, care_of
 from dashboard.views.scoring import ScoringLine, scoring_line
 from storage import judged, reading
 from storage.accounts import lags
 from storage.alerts import open_alerts
 from storage.database import Database
-from storage.models import model_versions
+from storage.judged import Figures, Snapshot
+from storage.models import ModelVersion, model_versions
 from storage.outbox import OutboxMessage, dead_messages, late_messages
 from storage.records import Alert, AlertStatus, Arm, Judgement, Scope, Window
 from storage.scorer import TOXICITY
 from storage.scorers import find_scorer
 from storage.silences import Silence, acknowledgements, silences
-from storage.windows import model_clocks
+from storage.windows import ModelClock, model_clocks
 
 WINDOWS = 40
 """How many windows a small trend line covers."""
@@ -34,33 +35,55 @@ LATE_AFTER = 4
 class Watch:
     """One thing that is watched of every version.
 
-    Of `metrics` the first that was measured is shown, by its largest value over all columns. Without any, the
-    number of breached measurements of the monitor is shown.
+    Of the metrics, each with its monitor, the first that is known is shown, by its largest value over all
+    columns; without a name, all metrics of the monitor together.
     """
 
     title: str
-    monitor: str
-    metrics: tuple[str, ...]
+    metrics: tuple[tuple[str, str], ...]
     written: Callable[[float | None], str]
+    shows: Callable[[Figures], float | None] = lambda each: each.largest
     where_measured: bool = False  # shown only of versions of which it was measured
-    alone: bool = False  # its state is that of this metric, and not of all that the monitor measured
+    alone: bool = False  # its state is that of the metric, and not of all that the monitors measured
+
+    @property
+    def monitors(self) -> frozenset[str]:
+        """Who measures it."""
+        return frozenset(monitor for monitor, _ in self.metrics)
+
+
+def _breached(each: Figures) -> float | None:
+    """How many numbers are breached; None where none of those with bounds is known."""
+    return float(each.breached) if each.known else None
+
+
+def _count(value: float | None) -> str:
+    return "all" if value == 0 else words.brief(value)
 
 
 WATCHES = (
-    Watch(title="Traffic", monitor="traffic", metrics=("requests",), written=words.number, alone=True),
-    Watch(title="Errors", monitor="traffic", metrics=("error_share",), written=words.share, alone=True),
+    Watch(title="Traffic", metrics=(("traffic", "requests"),), written=words.brief, alone=True),
+    Watch(title="Errors", metrics=(("traffic", "error_share"),), written=words.share, alone=True),
+    Watch(title="Latency p99", metrics=(("traffic", "latency_p99_s"),), written=words.seconds, alone=True),
+    Watch(title="Drift", metrics=(("drift", "drift"),), written=words.brief),
+    Watch(title="Quality", metrics=(("quality", ""),), written=_count, shows=_breached),
+    Watch(title="Toxicity", metrics=(("toxicity", "toxic_share"),), written=words.share, where_measured=True),
     Watch(
-        title="Latency, p99", monitor="traffic", metrics=("latency_p99_s",), written=words.seconds, alone=True
-    ),
-    Watch(title="Drift", monitor="drift", metrics=("drift",), written=words.number),
-    Watch(title="Quality breaches", monitor="quality", metrics=(), written=words.number),
-    Watch(title="Accuracy", monitor="accuracy", metrics=("accuracy", "mae"), written=words.number),
-    Watch(
-        title="Toxic texts",
-        monitor="toxicity",
-        metrics=("toxic_share",),
-        written=words.share,
+        title="Bias",
+        metrics=(("bias", ""),),
+        written=words.brief,
+        shows=lambda each: each.largest_bounded,
         where_measured=True,
+    ),
+    Watch(
+        title="Accuracy",
+        metrics=(
+            ("accuracy", "accuracy"),
+            ("sampling", "sampled_accuracy"),
+            ("accuracy", "mae"),
+            ("sampling", "sampled_mae"),
+        ),
+        written=words.brief,
     ),
 )
 
@@ -73,12 +96,21 @@ class Trend:
     points: tuple[float | None, ...]
     state: State
     breached: int  # numbers that are breached in the newest window
-    behind: tuple[Judgement, ...]  # of the newest window: what the value was taken from
+    monitor: str | None = None  # who measured what is shown; None: nobody
+    behind: tuple[Judgement, ...] = ()  # of the newest window: what the value was taken from
 
     @property
     def value(self) -> float | None:
         """Of the newest window."""
         return self.points[-1] if self.points else None
+
+    @property
+    def words(self) -> str:
+        """Its value and state. A number that nobody gave bounds stands alone."""
+        if self.state is State.UNKNOWN:
+            return words.UNKNOWN
+        written = self.watch.written(self.value)
+        return written if self.state is State.UNBOUNDED else f"{written} {self.state}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,23 +152,12 @@ def overview(database: Database, now: datetime) -> Overview:
     """Read it."""
     with database.read() as connection:
         clocks = {(clock.model, clock.version): clock for clock in model_clocks(connection)}
-        rows = []
-        for version in model_versions(connection):
-            named = Scope(model=version.model, version=version.version, arm=Arm.STABLE)
-            clock = clocks.get((version.model, version.version))
-            for scope in judged.arms(connection, version.model, version.version) or [named]:
-                span = judged.newest_span(connection, scope, WINDOWS)
-                judgements = judged.judgements_between(connection, scope, span, _ASKED) if span else []
-                rows.append(
-                    VersionRow(
-                        scope=scope,
-                        has_reference=version.reference is not None,
-                        window=max((each.window for each in judgements), default=None),
-                        newest_at=clock.newest_at if clock else None,
-                        replay=clock.replay if clock else False,
-                        trends=trends(judgements, now),
-                    )
-                )
+        rows = [
+            _row(connection, version, scope, clocks.get((version.model, version.version)), now)
+            for version in model_versions(connection)
+            for scope in judged.arms(connection, version.model, version.version)
+            or [Scope(model=version.model, version=version.version, arm=Arm.STABLE)]
+        ]
         standing = silences(connection, since=now)
         alerts = sorted(open_alerts(connection), key=lambda alert: alert.status is not AlertStatus.FIRING)
         return Overview(
@@ -151,57 +172,73 @@ def overview(database: Database, now: datetime) -> Overview:
         )
 
 
-def trends(judgements: Sequence[Judgement], now: datetime) -> tuple[Trend, ...]:
-    """What is watched of one version, from everything that was judged of its newest windows."""
-    by_window: dict[Window, list[Judgement]] = {}
-    for each in judgements:
-        by_window.setdefault(each.window, []).append(each)
-    ordered = [by_window[window] for window in sorted(by_window)]
-    monitors = {each.monitor for each in judgements}
-    shown = [watch for watch in WATCHES if not watch.where_measured or watch.monitor in monitors]
-    found = tuple(_trend(watch, ordered) for watch in shown)
-    if ordered and _is_over(ordered[-1], now):
+def _row(
+    snapshot: Snapshot, version: ModelVersion, scope: Scope, clock: ModelClock | None, now: datetime
+) -> VersionRow:
+    span = judged.newest_span(snapshot, scope, WINDOWS)
+    figures = judged.figures_between(snapshot, scope, span, _ASKED) if span else []
+    window = max((each.window for each in figures), default=None)
+    newest = judged.judgements_between(snapshot, scope, window, _NEWEST) if window else []
+    return VersionRow(
+        scope=scope,
+        has_reference=version.reference is not None,
+        window=window,
+        newest_at=clock.newest_at if clock else None,
+        replay=clock.replay if clock else False,
+        trends=trends(figures, newest, now),
+    )
+
+
+def trends(figures: Sequence[Figures], newest: Sequence[Judgement], now: datetime) -> tuple[Trend, ...]:
+    """What is watched of one version: the figures of its newest windows, and all that the last one says."""
+    windows = sorted({each.window for each in figures})
+    measured = {each.monitor for each in figures}
+    shown = [watch for watch in WATCHES if not watch.where_measured or watch.monitors & measured]
+    found = tuple(_trend(watch, windows, figures, newest) for watch in shown)
+    if newest and _is_over(newest, now):
         return tuple(replace(trend, state=State.UNKNOWN) for trend in found)
     return found
 
 
-def _trend(watch: Watch, windows: Sequence[Sequence[Judgement]]) -> Trend:
-    ours = [[each for each in window if each.monitor == watch.monitor] for window in windows]
-    measured = {each.measurement.metric for window in ours for each in window}
-    metric = next((name for name in watch.metrics if name in measured), None)
-    if watch.metrics:
-        shown = [[each for each in window if each.measurement.metric == metric] for window in ours]
-        points = [_largest(window) for window in shown]
-    else:
-        shown = ours
-        points = [_breached_count(window) for window in shown]
-    newest = shown[-1] if windows else []
-    decisive = newest if watch.alone or not windows else ours[-1]
+def _trend(
+    watch: Watch, windows: Sequence[Window], figures: Sequence[Figures], newest: Sequence[Judgement]
+) -> Trend:
+    lines = {
+        (monitor, metric): {
+            each.window: watch.shows(each)
+            for each in figures
+            if (each.monitor, each.metric) == (monitor, metric)
+        }
+        for monitor, metric in watch.metrics
+    }
+    monitor, metric = _shown(lines)
+    points = tuple(lines[monitor, metric].get(window) for window in windows)
+    ours = [each for each in newest if each.monitor == monitor]
+    shown = [each for each in ours if metric in {"", each.measurement.metric}]
+    decisive = shown if watch.alone else [each for each in newest if each.monitor in watch.monitors]
     breached = sum(each.measurement.breached for each in decisive)
-    known = state_of_all(each.measurement for each in newest)
+    known = state_of_all(each.measurement for each in shown)
     return Trend(
         watch=watch,
-        points=tuple(points),
+        points=points,
         state=State.BREACHED if breached else known,
         breached=breached,
-        behind=tuple(_behind(newest, points[-1] if points else None) if watch.metrics else []),
+        monitor=monitor if lines[monitor, metric] else None,
+        behind=tuple(_behind(watch, shown, points[-1] if points else None)),
     )
 
 
-def _behind(newest: Sequence[Judgement], value: float | None) -> Sequence[Judgement]:
-    return [each for each in newest if value is not None and each.measurement.value == value][:1]
+def _shown(lines: Mapping[tuple[str, str], Mapping[Window, float | None]]) -> tuple[str, str]:
+    """Of several metrics the first that is known in some window, else the first that was measured."""
+    known = [key for key, line in lines.items() if any(value is not None for value in line.values())]
+    measured = [key for key, line in lines.items() if line]
+    return next(iter([*known, *measured, *lines]))
 
 
-def _largest(judgements: Sequence[Judgement]) -> float | None:
-    known = [each.measurement.value for each in judgements if each.measurement.value is not None]
-    return max(known, default=None)
-
-
-def _breached_count(judgements: Sequence[Judgement]) -> float | None:
-    """How many numbers with bounds are breached; None where none of them is known."""
-    states = [state_of(each.measurement) for each in judgements]
-    known = [state for state in states if state in {State.OK, State.BREACHED}]
-    return float(known.count(State.BREACHED)) if known else None
+def _behind(watch: Watch, shown: Sequence[Judgement], value: float | None) -> Sequence[Judgement]:
+    if watch.shows is _breached:
+        return [each for each in shown if each.measurement.breached]
+    return [each for each in shown if value is not None and each.measurement.value == value][:1]
 
 
 def _is_over(newest: Sequence[Judgement], now: datetime) -> bool:
@@ -212,9 +249,17 @@ def _is_over(newest: Sequence[Judgement], now: datetime) -> bool:
     return now - window.end > 2 * (window.end - window.start) + timedelta(minutes=5)
 
 
-def _place(row: VersionRow) -> tuple[bool, bool, Scope]:
-    """What is breached comes first, what was never judged last."""
-    return not row.breached, row.window is None, row.scope
+def _place(row: VersionRow) -> tuple[int, bool, int, Scope]:
+    """Where most is breached comes first, what was never judged last."""
+    states = [trend.state for trend in row.trends]
+    return -states.count(State.BREACHED), row.window is None, -states.count(State.UNKNOWN), row.scope
 
 
-_ASKED = judged.Asked(monitors=tuple(dict.fromkeys(watch.monitor for watch in WATCHES)))
+def _asked() -> dict[str, frozenset[str]]:
+    """The metrics that are shown, by who measures them."""
+    pairs = [pair for watch in WATCHES for pair in watch.metrics]
+    return {name: frozenset(metric for of, metric in pairs if of == name and metric) for name, _ in pairs}
+
+
+_ASKED = _asked()
+_NEWEST = judged.Asked(monitors=tuple(_ASKED))

@@ -58,7 +58,7 @@ def test_the_overview_shows_numbers_in_full(visit: Visit, seeded: Seeded) -> Non
 def test_the_overview_leads_to_the_drift_of_a_version(visit: Visit) -> None:
     visit.open("/", "Overview")
 
-    visit.page.locator("[data-testid=stMain] [data-testid=stPageLink] a").click()
+    visit.page.locator(".st-key-versions path[aria-label*='watch: Drift']").click(force=True)
     visit.page.get_by_role("heading", name="Drift", exact=True).wait_for()
 
     assert "model=shop" in visit.page.url

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.states import State, breached_run, state_of, state_of_all
-from dashboard.views.overview import trends
+from dashboard.views.overview import Trend, trends
+from storage.judged import Figures
 from storage.records import Bounds, Judgement, Measurement, Scope, Window
 
 DAY = timedelta(days=1)
@@ -54,22 +57,53 @@ def test_there_is_no_run_once_the_newest_known_window_is_well() -> None:
     assert breached_run([judged(0, 0.5), judged(1, 0.01), judged(2, None)]) == []
 
 
+def figures(day: int, value: float | None, monitor: str = "drift", metric: str = "drift") -> Figures:
+    return Figures(
+        monitor=monitor, metric=metric, window=judged(day, value).window,
+        largest=value, largest_bounded=value, known=int(value is not None), breached=0,
+    )  # fmt: skip
+
+
+def trend(title: str, found: Sequence[Trend]) -> Trend:
+    return next(each for each in found if each.watch.title == title)
+
+
 def test_a_trend_keeps_a_gap_where_a_window_was_unknown() -> None:
-    drift = next(
-        each
-        for each in trends([judged(0, 0.5), judged(1, None), judged(2, 0.01)], BEGIN)
-        if each.watch.title == "Drift"
+    drift = trend(
+        "Drift", trends([figures(0, 0.5), figures(1, None), figures(2, 0.01)], [judged(2, 0.01)], BEGIN)
     )
 
     assert drift.points == (0.5, None, 0.01)
-    assert drift.state is State.OK
+    assert drift.words == "0.01 ok"
 
 
 def test_live_traffic_that_stopped_is_unknown_and_a_replay_is_what_it_was() -> None:
     long_after = BEGIN + 30 * DAY
 
-    live = trends([judged(0, 0.01, replay=False)], long_after)
-    replayed = trends([judged(0, 0.01)], long_after)
+    live = trends([figures(0, 0.01)], [judged(0, 0.01, replay=False)], long_after)
+    replayed = trends([figures(0, 0.01)], [judged(0, 0.01)], long_after)
 
     assert {each.state for each in live} == {State.UNKNOWN}
     assert State.OK in {each.state for each in replayed}
+
+
+def test_where_no_label_comes_by_itself_accuracy_is_that_of_those_that_were_asked_for() -> None:
+    unlabelled = figures(0, None, "accuracy", "accuracy")
+    sampled = figures(0, 0.9, "sampling", "sampled_accuracy")
+    asked_for = replace(
+        judged(0, None),
+        monitor="sampling",
+        measurement=Measurement(metric="sampled_accuracy", value=0.9, n=100, bounds=Bounds(lower=0.8)),
+    )
+
+    accuracy = trend("Accuracy", trends([unlabelled, sampled], [asked_for], BEGIN))
+
+    assert (accuracy.words, accuracy.monitor) == ("0.9 ok", "sampling")
+
+
+def test_what_was_never_measured_of_a_version_is_left_out_where_it_need_not_apply() -> None:
+    found = trends([figures(0, 0.01)], [judged(0, 0.01)], BEGIN)
+
+    titles = [each.watch.title for each in found]
+    assert "Bias" not in titles
+    assert trend("Quality", found).words == "unknown"
