@@ -29,11 +29,12 @@ QUALITY = Site(path="quality", title="Quality", carries=True)
 ACCURACY = Site(path="accuracy", title="Accuracy", carries=True)
 ALERTS = Site(path="alerts", title="Alerts")
 EVENTS = Site(path="events", title="Events")
+SERVING = Site(path="serving", title="Serving", carries=True)
 
 PAGES: Mapping[str, Sequence[Site]] = {
     "": (OVERVIEW,),
     "What was measured": (DRIFT, QUALITY, ACCURACY),
     "What to do": (ALERTS,),
-    "What is behind it": (EVENTS,),
+    "What is behind it": (EVENTS, SERVING),
 }
 """By the heading that they stand under."""

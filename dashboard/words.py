@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -43,6 +44,15 @@ def seconds(value: float | None) -> str:
     return f"{value:.3g} s"
 
 
+def size(n: int) -> str:
+    """A number of bytes in the unit that suits it."""
+    value, units = float(n), ["bytes", "kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.3g} {units[0]}"
+
+
 def moment(at: datetime) -> str:
     """A time in UTC, to the second only where it is not a whole minute."""
     return f"{at:%Y-%m-%d %H:%M:%S}" if at.second else f"{at:%Y-%m-%d %H:%M}"
@@ -71,6 +81,13 @@ def age(since: datetime, now: datetime) -> str:
 def counted(n: int, one: str, many: str) -> str:
     """A number of things: `1 column`, `3 columns`."""
     return f"{n:,} {one if n == 1 else many}"
+
+
+def literal(text: str, longest: int = 80) -> str:
+    """A text for places that read markdown, such as a button: there every sign of it means itself."""
+    line = " ".join(text.split())
+    short = line if len(line) <= longest else line[: longest - 1] + "…"
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", short)
 
 
 def digits(value: float | None) -> str:

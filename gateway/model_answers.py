@@ -8,6 +8,7 @@ import msgspec
 
 from inference.lifecycle import ModelState
 from inference.manifest import CategoryInput, Manifest
+from inference.work import Counts
 from storage.reading import ModelInfo
 
 
@@ -59,6 +60,24 @@ class TrafficAnswer(msgspec.Struct, kw_only=True):
     replay: bool
 
 
+class WorkAnswer(msgspec.Struct, kw_only=True):
+    """What the engine did for a version since it was loaded, in requests, rows, batches and seconds."""
+
+    answered: int
+    failed: int
+    refused: int
+    expired: int
+    cancelled: int
+    batches: int
+    rows: int
+    busy_s: float
+
+    @classmethod
+    def of(cls, counts: Counts) -> WorkAnswer:
+        """As the engine counts."""
+        return cls(**{name: getattr(counts, name) for name in cls.__struct_fields__})
+
+
 class ModelAnswer(msgspec.Struct, kw_only=True):
     """One version. `reference` and `traffic` are null while unknown, also where the database is away."""
 
@@ -72,6 +91,8 @@ class ModelAnswer(msgspec.Struct, kw_only=True):
     device: str | None
     loaded_at: datetime | None
     waiting_rows: int
+    memory_bytes: int | None  # held on the device; null while it is not loaded
+    work: WorkAnswer
     signature: SignatureAnswer | None
     reference: str | None
     traffic: TrafficAnswer | None
@@ -91,6 +112,8 @@ class ModelAnswer(msgspec.Struct, kw_only=True):
             device=state.device,
             loaded_at=state.loaded_at,
             waiting_rows=state.waiting_rows,
+            memory_bytes=state.memory_bytes if state.device is not None else None,
+            work=WorkAnswer.of(state.counts),
             signature=SignatureAnswer.of(manifest) if manifest else None,
             reference=info.version.reference if info else None,
             traffic=TrafficAnswer(newest_at=clock.newest_at, counted_at=clock.counted_at, replay=clock.replay)

@@ -28,7 +28,15 @@ LATENCY_EDGES: Floats = np.logspace(-6, 3, 307)
 """Seconds between the bins."""
 
 _TIMES = ("total", "queue", "compute")
-_QUANTILES = {"latency_p50_s": 0.5, "latency_p99_s": 0.99}
+_QUANTILES = {
+    "latency_p50_s": ("total", 0.5),
+    "latency_p99_s": ("total", 0.99),
+    "queue_p50_s": ("queue", 0.5),
+    "queue_p99_s": ("queue", 0.99),
+    "compute_p50_s": ("compute", 0.5),
+    "compute_p99_s": ("compute", 0.99),
+}
+"""Of which time, and the share of the requests that took no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,7 @@ class Traffic:
         return Summary.of(counts)
 
     def assess(self, current: Summary, reference: Summary | None) -> Iterator[Measurement]:
-        """Counts as they are, shares and quantiles where enough came."""
+        """Counts as they are, shares and quantiles of times where enough came."""
         counts = current["requests"].tolist() if "requests" in current else [0] * len(OUTCOMES)
         requests = dict(zip(OUTCOMES, counts, strict=True))
         n, rows = sum(counts), current.count("rows")
@@ -77,9 +85,9 @@ class Traffic:
         yield Measurement(metric="rows", value=float(rows), n=rows)
         yield self._share("error_share", requests[Outcome.ERROR], n, self.max_error_share)
         yield self._share("rejected_share", requests[Outcome.REJECTED], n, self.max_rejected_share)
-        latency = current["total_s"] if "total_s" in current else _histogram(np.empty(0))
-        for metric, share in _QUANTILES.items():
-            yield self._quantile(metric, latency, share)
+        for metric, (time, share) in _QUANTILES.items():
+            seconds = current[f"{time}_s"] if f"{time}_s" in current else _histogram(np.empty(0))
+            yield self._quantile(metric, seconds, share)
 
     def _share(self, metric: str, count: int, n: int, upper: float | None) -> Measurement:
         bounds = Bounds(upper=upper)
@@ -91,8 +99,8 @@ class Traffic:
             metric=metric, value=count / n, interval=interval, bounds=bounds, significant=significant, n=n
         )
 
-    def _quantile(self, metric: str, latency: Counts, share: float) -> Measurement:
-        n = int(latency.sum())
+    def _quantile(self, metric: str, seconds: Counts, share: float) -> Measurement:
+        n = int(seconds.sum())
         upper = self.max_latency_p99_s if metric == "latency_p99_s" else None
         bounds = Bounds(upper=upper)
         if n < self.min_requests:
@@ -100,7 +108,7 @@ class Traffic:
         # the rank of a quantile is binomial: its bounds in ranks are bounds in seconds, whatever the
         # distribution
         margin = 1.96 * float(np.sqrt(share * (1 - share) / n))
-        low, value, high = (quantile(latency, at) for at in (share - margin, share, share + margin))
+        low, value, high = (quantile(seconds, at) for at in (share - margin, share, share + margin))
         significant = upper is not None and low > upper
         interval = (low, high)
         return Measurement(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -54,11 +55,17 @@ def test_a_cancelled_request_is_no_error() -> None:
     assert judged([event()] * 20 + [event(outcome=Outcome.CANCELLED)] * 20)["error_share"].value == 0.0
 
 
-@pytest.mark.parametrize(("metric", "share"), [("latency_p50_s", 0.5), ("latency_p99_s", 0.99)])
-def test_latency_is_within_a_bin_of_that_of_the_raw_times(metric: str, share: float) -> None:
+@pytest.mark.parametrize(("quantile", "share"), [("p50", 0.5), ("p99", 0.99)])
+@pytest.mark.parametrize(
+    ("name", "measured"), [("latency", "total_s"), ("queue", "queue_s"), ("compute", "compute_s")]
+)
+def test_a_time_is_within_a_bin_of_that_of_the_raw_times(
+    name: str, measured: str, quantile: str, share: float
+) -> None:
     times = np.random.default_rng(0).lognormal(-6, 1, 3_000)
 
-    found = judged([event(total_s=float(seconds)) for seconds in times])[metric]
+    events = [msgspec.structs.replace(event(), **{measured: float(seconds)}) for seconds in times]
+    found = judged(events)[f"{name}_{quantile}_s"]
 
     exact = float(np.quantile(times, share))
     assert found.value == pytest.approx(exact, rel=0.04)
