@@ -55,6 +55,7 @@ def streamlit_options(host: str, port: int, names: Sequence[str]) -> Options:
         "server.enableXsrfProtection": True,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
+        "runner.magicEnabled": False,  # a text below a constant is for readers of the code
         "server.showEmailPrompt": False,
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
