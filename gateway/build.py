@@ -158,18 +158,21 @@ def supervise(settings: Settings, config: Path) -> None:
     check_exposure("gateway.host", settings.gateway.host, has_keys=has_keys)
     check_exposure("dashboard.host", settings.dashboard.host, has_keys=has_keys)
     check_ports(ports(settings))
+    Supervisor(children_of(config)).run()
+
+
+def children_of(config: Path, logs: Path | None = None) -> list[Child]:
+    """Gateway, monitor and dashboard as processes. `logs`: a folder that each writes a file into."""
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    commands = ("serve", "monitor", "dashboard")
-    Supervisor(
-        [
-            Child(
-                name=command,
-                command=[sys.executable, "-m", "gateway.cli", command, "--config", str(config)],
-                environment=threads,
-            )
-            for command in commands
-        ]
-    ).run()
+    return [
+        Child(
+            name=command,
+            command=[sys.executable, "-m", "gateway.cli", command, "--config", str(config)],
+            environment=threads,
+            log=None if logs is None else logs / f"{command}.log",
+        )
+        for command in ("serve", "monitor", "dashboard")
+    ]
 
 
 def set_reference_of(settings: Settings, model: str, version: str | None, file: Path) -> ReferenceSet:

@@ -184,14 +184,15 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="where the demo keeps its things")] = Path(".inferwatch/demo"),
+    keep: Annotated[
+        bool, typer.Option("--keep", help="go on with what a demo left there, instead of starting afresh")
+    ] = False,
+    port_offset: Annotated[int, typer.Option(help="added to every port of the demo", min=0, max=50_000)] = 0,
 ) -> None:
-    """Make a small car-loan model on the spot, and run everything with it. Nothing is downloaded."""
-    from gateway.demo import prepare_demo
+    """Serve two small models made on the spot, with simulated traffic that goes wrong, and a mail catcher."""
+    from gateway.demo.command import run_demo
 
-    prepared = prepare_demo(folder)
-    for line in prepared.lines:
-        typer.echo(line)
-    up(prepared.config)
+    run_demo(folder, keep=keep, port_offset=port_offset)
 
 
 def _fail(message: str) -> NoReturn:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -38,6 +39,7 @@ class Child:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None  # a file that all it says is added to; None: it says it where we do
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +86,10 @@ class Supervisor:
             return
         lived_s = now - running.started
         if code in (1, 2) and lived_s < _FIRST_S and not running.failures:
-            raise StartError(f"{running.child.name} ended with code {code} at its start; its error is above")
+            where = "above" if running.child.log is None else f"in {running.child.log}"
+            raise StartError(
+                f"{running.child.name} ended with code {code} at its start; its error is {where}"
+            )
         running.failures = 1 if lived_s > STEADY_S else running.failures + 1
         wait_s = min(LONGEST_BACK_OFF_S, 0.5 * 2 ** (running.failures - 1))
         running.again_at = now + wait_s
@@ -94,12 +99,16 @@ class Supervisor:
         )
 
     def _start(self, child: Child) -> _Running:
-        process = subprocess.Popen(  # noqa: S603  our own commands, made by `build.py`
-            child.command,
-            env={**os.environ, **child.environment},
-            start_new_session=True,  # Ctrl-C reaches us alone, and we stop them in order
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  no threads here
-        )
+        with contextlib.ExitStack() as stack:
+            log_file = None if child.log is None else stack.enter_context(child.log.open("ab"))
+            process = subprocess.Popen(  # noqa: S603  our own commands, made by `build.py`
+                child.command,
+                env={**os.environ, **child.environment},
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,  # Ctrl-C reaches us alone, and we stop them in order
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  no threads here
+            )
         return _Running(child=child, process=process, started=self._monotonic())
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -127,8 +136,8 @@ def check_ports(wanted: Mapping[str, tuple[str, int]]) -> None:
             raise StartError(problem)
 
 
-def port_problem(setting: str, host: str, port: int) -> str | None:
-    """Why a port cannot be listened on; None: it can."""
+def port_problem(setting: str, host: str, port: int, *, mend: str | None = None) -> str | None:
+    """Why a port cannot be listened on, and how to mend it; None: it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -136,7 +145,7 @@ def port_problem(setting: str, host: str, port: int) -> str | None:
             probe.bind((host, port))
         except OSError as exc:
             taken = f"{setting}: {host}:{port} cannot be listened on ({exc.strerror}){_holder(port)}"
-            return f"{taken}; stop it, or change {setting}"
+            return f"{taken}; stop it, or {mend or f'change {setting}'}"
     return None
 
 

@@ -1,24 +1,20 @@
-"""A small model like those that decide on car loans, and rows for it, made from a fixed seed.
-
-Nothing is downloaded.
-"""
+"""A small network that decides on simulated car loans, trained on the spot as an operator's own would be."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 import yaml
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-NUMBERS = {"car_value": (30_000.0, 9_000.0), "salary": (42_000.0, 15_000.0), "loan_months": (30.0, 12.0)}
-CATEGORIES = {"region": ("north", "south", "east", "west"), "down_payment": ("none", "10 %", "20 %", "half")}
-LABEL = "repaid"
+from gateway.demo.loans import CATEGORIES, GROUP, LABEL, MODEL, NUMBERS
+from gateway.demo.rows import Rows
+
 _SEED = 20261
-_EPOCHS = 60
+_EPOCHS = 80
 
 
 class LoanNet(nn.Module):
@@ -42,40 +38,18 @@ class LoanNet(nn.Module):
         return logits
 
 
-def make_rows(rows: int, *, seed: int, drift: float = 0.0) -> pd.DataFrame:
-    """Requests with the truth. `drift` from 0 to 1 makes cars dearer and moves them south, as time may."""
-    rng = np.random.default_rng(seed)
-    value = rng.normal(*NUMBERS["car_value"], rows) * (1 + 0.4 * drift)
-    salary = rng.normal(*NUMBERS["salary"], rows).clip(8_000)
-    months = rng.integers(6, 61, rows).astype(float)
-    shares = np.array([0.3, 0.3, 0.2, 0.2]) * (1 - drift) + np.array([0.1, 0.7, 0.1, 0.1]) * drift
-    region = rng.choice(CATEGORIES["region"], rows, p=shares)
-    payment = rng.choice(CATEGORIES["down_payment"], rows, p=[0.2, 0.35, 0.3, 0.15])
-    paid = np.array([CATEGORIES["down_payment"].index(name) for name in payment])
-    burden = value / salary / (months / 30.0) - 0.35 * paid + 0.2 * (region == "south")
-    repaid = (burden + rng.logistic(0, 0.35, rows) < 0.75).astype(int)
-    return pd.DataFrame(
-        {
-            "car_value": value.clip(2_000).round(0),
-            "salary": salary.round(0),
-            "loan_months": months,
-            "region": region,
-            "down_payment": payment,
-            LABEL: repaid,
-        }
-    )
-
-
-def make_model(folder: Path, rows: pd.DataFrame) -> None:
-    """Train on the rows, and write `model.yaml` and the weights as an operator would. Takes seconds."""
+def make_loan_model(folder: Path, rows: Rows) -> None:
+    """Train on the rows, and write `model.yaml` and the weights. Takes a second."""
     torch.manual_seed(_SEED)
     numbers = torch.tensor(
-        np.stack([(rows[name].to_numpy() - mean) / std for name, (mean, std) in NUMBERS.items()], axis=1),
+        np.stack(
+            [(np.array(rows.inputs[name]) - mean) / std for name, (mean, std) in NUMBERS.items()], axis=1
+        ),
         dtype=torch.float32,
     )
-    codes = [[known.index(value) for value in rows[name]] for name, known in CATEGORIES.items()]
+    codes = [[known.index(str(value)) for value in rows.inputs[name]] for name, known in CATEGORIES.items()]
     categories = torch.tensor(codes).T
-    truth = torch.tensor(rows[LABEL].to_numpy())
+    truth = torch.tensor([int(label) for label in rows.labels])
     net = LoanNet()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     for _ in range(_EPOCHS):
@@ -95,14 +69,16 @@ def _spec() -> dict[str, object]:
         {"name": name, "type": "category", "categories": list(known)} for name, known in CATEGORIES.items()
     ]
     return {
-        "name": "car-loan",
+        "name": MODEL,
         "version": "1",
+        "description": "SIMULATED: made by `inferwatch demo`, decides on car loans that nobody asked for",
         "task": "classification",
         "backend": "torch",
-        "torch": {"module": "gateway.demo_model:LoanNet", "weights": "model.safetensors"},
+        "torch": {"module": "gateway.demo.loan_model:LoanNet", "weights": "model.safetensors"},
         "inputs": [*numbers, *categories],
         "outputs": {"classes": ["0", "1"], "positive": "1", "threshold": 0.5},
         "label": LABEL,
         "slices": ["region"],
+        "protected": [GROUP],
         "window": {"pane": "1m", "length": "10m"},
     }
