@@ -28,13 +28,15 @@ DRIFT = Site(path="drift", title="Drift", carries=True)
 QUALITY = Site(path="quality", title="Quality", carries=True)
 ACCURACY = Site(path="accuracy", title="Accuracy", carries=True)
 ALERTS = Site(path="alerts", title="Alerts")
+LABEL = Site(path="label", title="Label")
 EVENTS = Site(path="events", title="Events")
+SYSTEM = Site(path="system", title="System")
 SERVING = Site(path="serving", title="Serving", carries=True)
 
 PAGES: Mapping[str, Sequence[Site]] = {
     "": (OVERVIEW,),
     "What was measured": (DRIFT, QUALITY, ACCURACY),
-    "What to do": (ALERTS,),
-    "What is behind it": (EVENTS, SERVING),
+    "What to do": (ALERTS, LABEL),
+    "What is behind it": (EVENTS, SERVING, SYSTEM),
 }
 """By the heading that they stand under."""

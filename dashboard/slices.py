@@ -12,11 +12,14 @@ from dashboard.tables import measurement_table, show
 from storage.records import Judgement
 
 _KEY = "slice-bars"
-_COLUMNS = ("slice", "metric", "value", "interval low", "interval high", "upper bound", "n", "state")
+_COLUMNS = ("slice", "metric", "value", "state", "interval low", "interval high", "upper bound", "n")
 
 
-def draw(judgements: Sequence[Judgement], title: str) -> None:
-    """Bars, the worst first; a click picks the slice. Nothing where there are no slices but the whole."""
+def draw(judgements: Sequence[Judgement], title: str, *, share: bool = False) -> None:
+    """Bars, the worst first; a click picks the slice. Nothing where there are no slices but the whole.
+
+    `share`: whether the numbers are parts of one.
+    """
     if len(judgements) < 2:
         return
     breached = sum(each.measurement.breached for each in judgements)
@@ -27,7 +30,7 @@ def draw(judgements: Sequence[Judgement], title: str) -> None:
         "Click a bar to see all of this page for its slice; `all` holds every row."
     )
     st.altair_chart(
-        slice_bars(judgements, title),
+        slice_bars(judgements, title, written=words.share if share else words.number, share=share),
         width="stretch",
         key=_KEY,
         on_select=_clicked,

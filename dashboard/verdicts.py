@@ -14,25 +14,25 @@ from storage.records import Alert
 from storage.worst import BreachedRun
 
 
-def draw(state: State, run: BreachedRun | None, *, what: str = "") -> None:
-    """Its state in the chosen window. `what` names it in our words, where a page tells of several."""
-    named = f"`{what}`: " if what else ""
+def draw(state: State, run: BreachedRun | None) -> None:
+    """The state of what decides in the chosen window, and since when it is breached."""
     if state is State.UNKNOWN:
-        st.warning(
-            f"{named}{_first('unknown in this window: too few rows to say anything.', named)}",
-            icon=":material/help:",
-        )
+        st.warning("Unknown in this window: too few rows to say anything.", icon=":material/help:")
     if run is not None:
-        windows = words.counted(run.windows, "window", "windows in a row")
-        since = f"breached since {words.moment(run.since)} UTC: {windows}."
-        st.error(f"{named}{_first(since, named)}", icon=":material/error:")
+        st.error(f"Breached {_since(run)}", icon=":material/error:")
     elif state is State.UNBOUNDED:
-        st.info(
-            f"{named}{_first('measured in this window, and nobody said where it is healthy.', named)}",
-            icon=":material/info:",
-        )
+        st.info("Measured in this window, and nobody said where it is healthy.", icon=":material/info:")
     elif state is State.OK:
-        st.success(f"{named}{_first('not breached in this window.', named)}", icon=":material/check_circle:")
+        st.success("Not breached in this window.", icon=":material/check_circle:")
+
+
+def draw_runs(runs: Sequence[tuple[str, BreachedRun]]) -> None:
+    """Which of several metrics are breached; those of the same windows together."""
+    together: dict[BreachedRun, list[str]] = {}
+    for metric, run in runs:
+        together.setdefault(run, []).append(f"`{metric}`")
+    for run, metrics in together.items():
+        st.error(f"{', '.join(metrics)}: breached {_since(run)}", icon=":material/error:")
 
 
 def draw_alerts(alerts: Sequence[Alert], monitor: str, *, breached: bool) -> None:
@@ -54,5 +54,6 @@ def draw_alerts(alerts: Sequence[Alert], monitor: str, *, breached: bool) -> Non
             )
 
 
-def _first(sentence: str, named: str) -> str:
-    return sentence if named else sentence[0].upper() + sentence[1:]
+def _since(run: BreachedRun) -> str:
+    windows = words.counted(run.windows, "window", "windows in a row")
+    return f"since {words.moment(run.since)} UTC: {windows}."

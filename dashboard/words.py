@@ -40,7 +40,7 @@ def seconds(value: float | None) -> str:
         return f"{1000 * value:.3g} ms"
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if value >= 2 * length:
-            return f"{value / length:.3g} {unit}"
+            return f"{brief(value / length)} {unit}"
     return f"{value:.3g} s"
 
 

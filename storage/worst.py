@@ -62,6 +62,14 @@ def standings(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> l
     return [Standing(column=row.column, breached=row.breached, known=row.known > 0) for row in rows]
 
 
+def newest_known(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> datetime | None:
+    """Start of the newest window in which anything of this is known."""
+    start: datetime | None = snapshot.scalar(
+        sa.select(sa.func.max(_TABLE.c.start)).where(*_asked(scope, span, asked), _TABLE.c.value.is_not(None))
+    )
+    return start
+
+
 def worst_of_runs(  # noqa: PLR0913  # whose, when, and which
     snapshot: Snapshot,
     scope: Scope,

@@ -69,11 +69,9 @@ def window_x(windows: Iterable[str]) -> alt.X:
     labels = list(dict.fromkeys(windows))
     if len(labels) > TOLD_APART:
         return alt.X("at:T", scale=_UTC, title=None, axis=alt.Axis(labelOverlap="greedy", tickCount=8))
-    return alt.X("when:O", sort=labels, title=None, axis=window_axis(len(labels)))
+    return alt.X("when:O", sort=labels, title=None, axis=window_axis())
 
 
-def window_axis(labels: int) -> alt.Axis:
+def window_axis() -> alt.Axis:
     """An axis of windows by their start, whose words never overlap."""
-    return alt.Axis(
-        labelAngle=0 if labels <= 12 else -40, labelOverlap="greedy", labelLimit=140, labelFlush=False
-    )
+    return alt.Axis(labelAngle=0, labelOverlap="greedy", labelLimit=140, labelFlush=False)

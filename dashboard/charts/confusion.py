@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard.charts.cells import Picture
-from dashboard.colours import BLUE, VERMILION
+from dashboard.colours import BLUE, GREY, VERMILION
 from storage.counted import Confusion
 
 MOST = 20
@@ -52,7 +52,7 @@ def confusion_chart(found: Confusion, classes: Sequence[str]) -> Picture:
             scale=alt.Scale(domain=["right", "wrong"], range=[BLUE, VERMILION]),
             legend=alt.Legend(orient="top", title=None),
         ),
-        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.12, 0.75]), legend=None),
+        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.1, 0.9]), legend=None),
         tooltip=[
             "answer:N",
             "label:N",
@@ -60,6 +60,6 @@ def confusion_chart(found: Confusion, classes: Sequence[str]) -> Picture:
             alt.Tooltip("share:Q", title="of the label's rows", format=".2%"),
         ],
     )
-    return alt.layer(
-        cells, base.mark_text(fontWeight="bold", fontSize=13).encode(text="number:N")
-    ).properties(height=alt.Step(48))
+    ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value(GREY))
+    numbers = base.mark_text(fontWeight="bold", fontSize=15).encode(text="number:N", color=ink)
+    return alt.layer(cells, numbers).properties(width=alt.Step(90), height=alt.Step(56))

@@ -97,4 +97,4 @@ def _strength(value: float | None, upper: float | None, state: State) -> float:
     if value is None or not upper:
         return 0.45
     part = min(max(value, 0.0) / (2 * upper), 1.0)
-    return 0.65 + 0.35 * part if state is State.BREACHED else 0.1 + 0.6 * part
+    return 0.65 + 0.35 * part if state is State.BREACHED else 0.16 + 0.54 * part

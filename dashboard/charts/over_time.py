@@ -63,8 +63,11 @@ def over_time(  # noqa: PLR0913  # the numbers, and how they are drawn
     unknown = (
         base.transform_filter(alt.datum.state == State.UNKNOWN.value)
         .mark_text(text="?", color=GREY, fontWeight="bold")
-        .encode(y=alt.value(height - 8), tooltip=tips)
+        .encode(y=_BOTTOM, tooltip=tips)
     )
     return alt.layer(
         band, *bounds, *(known if reference is not None else []), line, points, unknown
     ).properties(height=height)
+
+
+_BOTTOM = alt.value({"expr": "height - 8"})  # of what is left of the height beside axes and legend

@@ -25,8 +25,12 @@ def slice_bars(
     title: str,
     *,
     written: Callable[[float | None], str] = words.number,
+    share: bool = False,
 ) -> Picture:
-    """One bar a slice, in the given order, with its interval; the dashed line is its bound."""
+    """One bar a slice, in the given order, with its interval; the small line is its bound.
+
+    `share`: whether the axis is in per cent.
+    """
     data = pd.DataFrame([point(each, written) for each in judgements[:MOST]])
     base = alt.Chart(data).encode(
         y=alt.Y("slice:N", sort=list(data["slice"]), title=None, axis=alt.Axis(labelLimit=220))
@@ -40,8 +44,9 @@ def slice_bars(
         alt.Tooltip("n:Q", title="rows", format=","),
         "state:N",
     ]
+    axis = alt.Axis(format=".2~p" if share else "~g", tickCount=6)
     bars = base.mark_bar(height=14, cornerRadiusEnd=2, opacity=0.75).encode(
-        x=alt.X("value:Q", title=title), color=state_colour(data["state"])
+        x=alt.X("value:Q", title=title, axis=axis), color=state_colour(data["state"])
     )
     lines = base.mark_rule(color=GREY, strokeWidth=2).encode(x=alt.X("low:Q", title=title), x2="high:Q")
     bounds = [

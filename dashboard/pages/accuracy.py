@@ -29,7 +29,8 @@ from dashboard.views.accuracy import (
 from dashboard.views.columns import TABLED
 from storage.records import Judgement
 
-_NUMBERS = ("metric", "value", "interval low", "interval high", "lower bound", "upper bound", "n", "state")
+_NUMBERS = ("metric", "value", "state", "interval low", "interval high", "lower bound", "upper bound", "n")
+_WIDE = 250
 _SHARES = frozenset({"label_coverage", "label_conflict_share"})
 
 
@@ -57,16 +58,13 @@ def page() -> None:
 
 def _verdict(view: AccuracyView) -> None:
     """Whether anything is wrong in the chosen window, and how much is known of it."""
-    for metric, run in view.runs:
-        verdicts.draw(State.BREACHED, run, what=metric)
+    verdicts.draw_runs(view.runs)
     if not view.runs and view.labels:
         verdicts.draw(state_of_all(each.measurement for each in view.of_window if _decides(each)), None)
-    if (estimate := _estimate(view)) is not None and estimate.measurement.breached:
-        day = words.span(estimate.window.start, estimate.window.end)
-        st.error(f"`{estimate.measurement.metric}`: breached in {day}.", icon=":material/error:")
-    for monitor in (MONITOR, SAMPLING):
+    if view.sampled_run is not None and view.estimate is not None:
+        verdicts.draw_runs([(view.estimate.measurement.metric, view.sampled_run)])
+    for monitor, breached in ((MONITOR, bool(view.runs)), (SAMPLING, view.sampled_run is not None)):
         ours = [each for each in view.alerts if each.monitor == monitor]
-        breached = bool(view.runs) if monitor == MONITOR else False
         verdicts.draw_alerts(ours, monitor, breached=breached)
     _how_much(view)
 
@@ -78,12 +76,12 @@ def _how_much(view: AccuracyView) -> None:
     rows = coverage.measurement.n if coverage is not None else 0
     answered = day.get(IN_EVERY_DAY)
     with st.container(horizontal=True, gap="medium"):
-        st.metric("Labels seen", f"{labelled:,}", width="content")
-        st.metric("Labelled, of all rows", f"{_share(coverage)} of {rows:,}", width="content")
-        st.metric("Labelled, of the chosen", _chosen(answered), width="content")
-        st.metric("Labels in conflict", _share(conflicts), width="content")
-        st.metric("Delay, half within", _seconds(day.get("label_delay_median_s")), width="content")
-        st.metric("Delay, 90 % within", _seconds(day.get("label_delay_p90_s")), width="content")
+        st.metric("Labels seen", f"{labelled:,}", width=_WIDE)
+        st.metric("Labelled, of all rows", f"{_share(coverage)} of {rows:,}", width=_WIDE)
+        st.metric("Labelled, of the chosen", _chosen(answered), width=_WIDE)
+        st.metric("Labels in conflict", _share(conflicts), width=_WIDE)
+        st.metric("Delay, half within", _seconds(day.get("label_delay_median_s")), width=_WIDE)
+        st.metric("Delay, 90 % within", _seconds(day.get("label_delay_p90_s")), width=_WIDE)
     if view.day is not None:
         st.caption(
             "Labels, coverage and conflicts are of the chosen window; delays and chosen rows are of "
@@ -103,12 +101,15 @@ def _by_every_label(view: AccuracyView) -> None:
         address.pick("Metric", "metric", view.metric)
         titles = {words.stamp(each.start): words.span(each.start, each.end) for each in view.windows}
         address.pick("Window", "window", view.window, titles)
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         _over_time(view)
     with right:
-        show(measurement_table(view.of_window), key="statistics", columns=_NUMBERS)
-    _confusion(view)
+        _confusion(view)
+    show(measurement_table(view.of_window), key="statistics", columns=_NUMBERS)
+    if view.confusion is not None and view.classes:
+        with st.expander("Answers beside labels, in rows"):
+            show(pd.DataFrame(confusion_rows(view.confusion, view.classes)), key="confusion")
     slices.draw(view.slices, view.metric.chosen or "")
 
 
@@ -143,7 +144,6 @@ def _confusion(view: AccuracyView) -> None:
     if found is None:
         st.caption("Answers beside labels are not kept apart for this window any more, or none came.")
         return
-    st.subheader("Answers beside labels", anchor=False)
     if len(view.classes) <= MOST:
         st.altair_chart(
             confusion_chart(found, view.classes),
@@ -151,17 +151,15 @@ def _confusion(view: AccuracyView) -> None:
             alt="Labelled rows by answer and label; the table below holds the numbers",
         )
     st.caption(f"{found.right:,} of {found.labelled:,} labelled rows of the window were answered right.")
-    with st.expander("The rows of each pair"):
-        show(pd.DataFrame(confusion_rows(found, view.classes)), key="confusion")
 
 
 def _by_chosen_rows(view: AccuracyView) -> None:
     st.subheader("Estimated from rows that were chosen to be labelled", anchor=False)
     st.caption(
-        "Each row was chosen with a known probability, so its labels speak for all rows. A day is judged as "
-        "one. Only labels of chosen rows count here."
+        "Each row was chosen with a known probability, so its labels speak for all rows. A window of these "
+        "is a day long at least. Only labels of chosen rows count here."
     )
-    answered, estimate = view.of_day.get(IN_EVERY_DAY), _estimate(view)
+    answered, estimate = view.of_day.get(IN_EVERY_DAY), view.estimate
     if answered is None or estimate is None or not answered.measurement.n:
         st.info(
             "No row of the days shown was chosen and counted yet. `monitor.sampling.budget_per_day` says how "
@@ -241,11 +239,6 @@ def _to_labelling() -> None:
     """The way to the page on which people label, where there is one."""
     for site in (each for sites in PAGES.values() for each in sites if each.path == "label"):
         st.page_link(site.script, label="Label some by hand", icon=":material/edit:")
-
-
-def _estimate(view: AccuracyView) -> Judgement | None:
-    """What decides of the day."""
-    return view.of_day.get("sampled_accuracy") or view.of_day.get("sampled_mae")
 
 
 def _reference(view: AccuracyView) -> float | None:

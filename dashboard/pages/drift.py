@@ -13,7 +13,7 @@ from dashboard.tables import bin_table, measurement_table, show
 from dashboard.views.columns import TABLED, ColumnMap
 from dashboard.views.drift import DECIDING, MONITOR, DriftView, drift
 
-_STATISTICS = ("metric", "value", "interval low", "interval high", "lower bound", "upper bound", "n", "state")
+_STATISTICS = ("metric", "value", "state", "interval low", "interval high", "lower bound", "upper bound", "n")
 
 
 def page() -> None:

@@ -8,13 +8,13 @@ import streamlit as st
 from dashboard import address, maps, pickers, slices, verdicts, words
 from dashboard.charts.over_time import over_time
 from dashboard.reader import read
-from dashboard.states import State, state_of_all
+from dashboard.states import state_of_all
 from dashboard.tables import measurement_table, show
 from dashboard.views.columns import TABLED, ColumnMap
 from dashboard.views.quality import EXPLAINED, MONITOR, QualityView, quality
 from storage.counted import QUALITY_CELLS
 
-_SHARES = ("metric", "value", "interval low", "interval high", "upper bound", "n", "state")
+_SHARES = ("metric", "value", "state", "interval low", "interval high", "upper bound", "n")
 
 
 def page() -> None:
@@ -44,14 +44,13 @@ def _map(view: QualityView, found: ColumnMap) -> None:
 
 def _column(view: QualityView, found: ColumnMap) -> None:
     maps.pick(found)
-    for metric, run in view.runs:
-        verdicts.draw(State.BREACHED, run, what=metric)
+    verdicts.draw_runs(view.runs)
     if not view.runs:
         verdicts.draw(state_of_all(each.measurement for each in view.of_window), None)
     verdicts.draw_alerts(view.alerts, MONITOR, breached=bool(view.runs))
     st.subheader("Over time", anchor=False)
     _over_time(view, found)
-    slices.draw(view.slices, "worst share")
+    slices.draw(view.slices, "worst share", share=True)
     st.subheader("Shares of the window", anchor=False)
     show(measurement_table(view.of_window), key="statistics", columns=_SHARES)
     st.caption(
@@ -73,7 +72,7 @@ def _over_time(view: QualityView, found: ColumnMap) -> None:
         ours = [each for each in view.over_time if each.measurement.metric == metric]
         with cell:
             st.altair_chart(
-                over_time(ours, metric, picked=found.picked, written=words.share, height=180, share=True),
+                over_time(ours, metric, picked=found.picked, written=words.share, height=220, share=True),
                 width="stretch",
                 alt=f"{metric} of the column, window by window, with its bound",
             )

@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.judged import Asked, Snapshot
 from storage.models import ModelVersion
 from storage.records import Alert, Judgement, Scope, Window
-from storage.worst import BreachedRun, across_slices, breached_run
+from storage.worst import BreachedRun, across_slices, breached_run, newest_known
 
 MONITOR, SAMPLING = "accuracy", "sampling"
 EVERYWHERE = "label_coverage"
@@ -53,6 +53,9 @@ ESTIMATES: Mapping[str, str] = {
 }
 """What is estimated from rows that were chosen to be labelled, in this order."""
 
+LEADING = ("accuracy", "mae")
+"""Of classes, and of numbers."""
+
 UNASKED = "unasked_accuracy"
 DEPENDS = "sample_depends_on_who"
 
@@ -76,6 +79,7 @@ class AccuracyView:
     runs: tuple[tuple[str, BreachedRun], ...] = ()  # of each metric, up to the chosen window
     alerts: tuple[Alert, ...] = ()
     sampled: tuple[Judgement, ...] = ()  # all that samples tell of the days shown
+    sampled_run: BreachedRun | None = None  # of the estimate that decides, up to the day of the window
     confusion: Confusion | None = None
     reference: Confusion | None = None
 
@@ -99,6 +103,11 @@ class AccuracyView:
     def of_day(self) -> dict[str, Judgement]:
         """What samples tell of it, by metric."""
         return {each.measurement.metric: each for each in self.sampled if each.window == self.day}
+
+    @property
+    def estimate(self) -> Judgement | None:
+        """What decides of it."""
+        return self.of_day.get("sampled_accuracy") or self.of_day.get("sampled_mae")
 
     def series(self, metric: str) -> list[Judgement]:
         """One number of samples, day by day."""
@@ -133,7 +142,8 @@ def _of_scope(
     snapshot: Snapshot, view: AccuracyView, scope: Scope, span: Window, address: Mapping[str, str]
 ) -> AccuracyView:
     windows = view.subject.shown[::-1]
-    window = choose([stamp(each.start) for each in windows], address.get("window"))
+    wanted = address.get("window") or _newest(snapshot, scope, span)
+    window = choose([stamp(each.start) for each in windows], wanted)
     picked = next((each for each in windows if stamp(each.start) == window.chosen), None)
     if picked is None:
         return view
@@ -146,22 +156,34 @@ def _of_scope(
     newest = newest_windows(view.subject, TABLED) or picked
     reference = view.subject.registered.reference if view.subject.registered is not None else None
     slices = across_slices(snapshot, scope, view.subject.slice.options, picked, chosen)
+    view = replace(view, picked=picked, sampled=tuple(_sampled(snapshot, scope, span)))
     return replace(
         view,
         metric=metric,
         window=window,
         windows=windows,
-        picked=picked,
-        of_window=tuple(of_window),
+        of_window=tuple(sorted(of_window, key=_order)),
         over_time=tuple(judged.judgements_between(snapshot, scope, span, chosen)),
         measured=tuple(judged.judgements_between(snapshot, scope, newest, everything)),
         slices=tuple(worst_slices(slices)),
         runs=tuple((name, run) for name, run in runs.items() if run is not None),
         alerts=tuple(alerts_of(snapshot, scope, (MONITOR, SAMPLING))),
-        sampled=tuple(_sampled(snapshot, scope, span)),
+        sampled_run=breached_run(snapshot, view.estimate) if view.estimate is not None else None,
         confusion=confusion(snapshot, scope, picked),
         reference=reference_confusion(snapshot, reference) if reference else None,
     )
+
+
+def _newest(snapshot: Snapshot, scope: Scope, span: Window) -> str | None:
+    """The newest window whose accuracy is known: in the very newest few labels have come."""
+    asked = [Asked(monitors=(MONITOR,), metric=metric) for metric in LEADING]
+    known = [newest_known(snapshot, scope, span, each) for each in asked]
+    return max((stamp(at) for at in known if at is not None), default=None)
+
+
+def _order(judgement: Judgement) -> tuple[int, str]:
+    metric = judgement.measurement.metric
+    return list(METRICS).index(metric) if metric in METRICS else len(METRICS), metric
 
 
 def _sampled(snapshot: Snapshot, scope: Scope, span: Window) -> list[Judgement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from dashboard.words import stamp
 from storage.alerts import open_alerts
 from storage.judged import Asked, Snapshot
 from storage.records import Alert, Judgement, Scope, Window
-from storage.worst import Standing, Worst, standings, worst_of_runs
+from storage.worst import Standing, Worst, newest_known, standings, worst_of_runs
 
 MOST = 40
 """Columns that are shown at once."""
@@ -64,7 +65,9 @@ def column_map(
     part = choose(_parts(known), address.get("columns"))
     column = choose([each.column for each in known], address.get("column"))
     windows = _offered(subject, address.get("window"))
-    window = choose([stamp(each.start) for each in windows], address.get("window"))
+    known_at = newest_known(snapshot, scope, span, asked)  # the newest window may hold too few rows yet
+    wanted = address.get("window") or (None if known_at is None else stamp(known_at))
+    window = choose([stamp(each.start) for each in windows], wanted)
     found = ColumnMap(
         scope=scope,
         span=span,
@@ -103,7 +106,10 @@ def worst_slices(judgements: Iterable[Judgement]) -> list[Judgement]:
 
 def _place(judgement: Judgement) -> tuple[bool, float, str]:
     measured = judgement.measurement
-    reach = -1.0 if measured.value is None else measured.value / (measured.bounds.upper or 1.0)
+    if measured.value is None:
+        return not measured.breached, math.inf, judgement.scope.slice
+    lower, upper = measured.bounds.lower, measured.bounds.upper
+    reach = -measured.value if lower is not None else measured.value / (upper or 1.0)
     return not measured.breached, -reach, judgement.scope.slice
 
 

@@ -1,0 +1,129 @@
+"""A shop whose labels come late, for tests of pages: three days, judged by the monitor process's own stages.
+
+On the second day a part of the ages from DE is missing. On the third the answers are mostly wrong, and few of
+the rows that were chosen have their label.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from inference.manifest import Manifest
+from monitors import kinds
+from monitors.frames import frame_of_columns
+from monitors.reference import Reference, reference_of
+from monitors.settings import MonitorSettings, SamplingSettings
+from storage.reading import MeasurementFilter, measurements
+from storage.records import InferenceEvent, Judgement, LabelEvent, Record, Value
+from storage.settings import DatabaseSettings
+from storage.tables import sample
+from tests.helpers.station import MANIFEST, Station, a_label, a_station, an_event
+
+BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+DAYS, ROWS = 3, 400
+MODEL = "shop"
+DAY = timedelta(days=1)
+HALF = timedelta(hours=12)  # of a day: a window
+_UNASKED = 4  # every fourth row has a label that nobody asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Where the database is, and what was measured."""
+
+    settings: DatabaseSettings
+    judgements: tuple[Judgement, ...]
+    truth: dict[tuple[str, int], tuple[str, str]]  # answer and label of every row that has one
+
+    def find(self, metric: str, start: datetime, column: str | None = None, part: str = "all") -> Judgement:
+        """What was measured of one window."""
+        (found,) = [
+            each
+            for each in self.judgements
+            if (each.measurement.metric, each.measurement.column) == (metric, column)
+            and (each.window.start, each.scope.slice) == (start, part)
+        ]
+        return found
+
+
+def labelled_shop(folder: Path) -> Labelled:
+    """Make it, anew, in a folder. Takes about a second."""
+    settings = DatabaseSettings(url=f"sqlite:///{folder / 'inferwatch.db'}", partitions=1)
+    monitor = MonitorSettings(sampling=SamplingSettings(budget_per_day=200))
+    with a_station(settings.url, settings=monitor, partitions=1, at=BEGIN + (DAYS + 1) * DAY) as station:
+        station.register(manifest=_manifest(), reference=_reference())
+        truth: dict[tuple[str, int], tuple[str, str]] = {}
+        for day in range(DAYS):
+            truth |= _lived(station, day)
+        station.store([an_event(at=BEGIN + (DAYS + 1) * DAY)])
+        station.count()
+        while station.judge():
+            pass
+        with station.database.read() as connection:
+            found = measurements(connection, MeasurementFilter(model=MODEL), limit=10_000).judgements
+    return Labelled(settings=settings, judgements=tuple(found), truth=truth)
+
+
+def _lived(station: Station, day: int) -> dict[tuple[str, int], tuple[str, str]]:
+    """One day: its events, then the labels that came for them."""
+    chance = random.Random(day)  # noqa: S311  # numbers for a test
+    events = [_event(day, place, chance) for place in range(ROWS)]
+    ids = station.store(events)
+    station.count()
+    by_id = {str(id_): (place, event) for place, (id_, event) in enumerate(zip(ids, events, strict=True))}
+    chosen = {row.event for row in station.rows(sample)} & by_id.keys()
+    asked = sorted(chosen)[:: 4 if day == DAYS - 1 else 1]
+    unasked = [str(id_) for id_ in ids[::_UNASKED] if str(id_) not in chosen]
+    right = 0.3 if day == DAYS - 1 else 0.8
+    labels: list[Record] = []
+    truth = {}
+    for event_id in [*asked, *unasked]:
+        _, event = by_id[event_id]
+        answer = str(event.outputs["class"][0])
+        label = answer if chance.random() < right else str(1 - int(answer))
+        labels.append(_label(event_id, label, event))
+        truth[event_id, 0] = (answer, label)
+    station.store(labels)
+    station.count()
+    return truth
+
+
+def _label(event_id: str, label: str, event: InferenceEvent) -> LabelEvent:
+    return a_label(event_id, label, at=event.at + timedelta(hours=1))
+
+
+def _event(day: int, place: int, chance: random.Random) -> InferenceEvent:
+    country = "DE" if place % 2 else "FR"
+    missing = day == 1 and country == "DE" and place % 5 == 0
+    return an_event(
+        at=BEGIN + day * DAY + place * DAY / ROWS,
+        ages=[None if missing else chance.gauss(40, 10)],
+        countries=[country],
+        scores=[chance.random()],
+    )
+
+
+def _manifest() -> Manifest:
+    changed = {"window": {"pane": "6h", "length": "12h"}, "protected": [], "label": "bought"}
+    return Manifest.model_validate({**MANIFEST.model_dump(mode="json"), **changed})
+
+
+def _reference() -> Reference:
+    chance = random.Random(9)  # noqa: S311  # as above
+    scores: list[Value] = [chance.random() for _ in range(4_000)]
+    classes: list[Value] = ["1" if float(str(score)) >= 0.5 else "0" for score in scores]
+    labels = [str(name) if chance.random() < 0.8 else str(1 - int(str(name))) for name in classes]
+    columns: dict[str, Sequence[Value]] = {
+        "age": [chance.gauss(40, 10) for _ in scores],
+        "plan": ["free"] * len(scores),
+        "class": classes,
+        "score": scores,
+    }
+    frame = frame_of_columns(columns, _manifest(), labels=labels)
+    return reference_of(frame, _manifest(), "a table of the test", kinds())
+
+
