@@ -8,6 +8,7 @@ import msgspec
 
 from storage.accounts import Accounting, ProducerAccount
 from storage.framing import Tally
+from storage.journal import JournalStats
 from storage.reading import EventStory, MeasurementPage
 from storage.records import Alert, Judgement, Value
 
@@ -135,6 +136,25 @@ class AlertsAnswer(msgspec.Struct):
     next: str | None
 
 
+class JournalAnswer(msgspec.Struct, kw_only=True):
+    """What the journal of this gateway holds at this moment."""
+
+    producer: str
+    held_bytes: int  # not yet shipped
+    budget_bytes: int
+    oldest_unshipped_s: float | None  # None: all is shipped
+
+    @classmethod
+    def of(cls, producer: str, stats: JournalStats) -> JournalAnswer:
+        """As it stands now."""
+        return cls(
+            producer=producer,
+            held_bytes=stats.held_bytes,
+            budget_bytes=stats.budget_bytes,
+            oldest_unshipped_s=stats.oldest_unshipped_s,
+        )
+
+
 class AccountingAnswer(msgspec.Struct, kw_only=True):
     """Where every event is: answered = counted + quarantined + dropped + waiting."""
 
@@ -145,9 +165,12 @@ class AccountingAnswer(msgspec.Struct, kw_only=True):
     quarantined: int
     dropped: int
     waiting: int
+    journal: JournalAnswer
 
     @classmethod
-    def of(cls, stored: Accounting, own: ProducerAccount | None, now: Tally) -> AccountingAnswer:
+    def of(
+        cls, stored: Accounting, own: ProducerAccount | None, now: Tally, journal: JournalAnswer
+    ) -> AccountingAnswer:
         """What SQL knows, and what this gateway's journal holds that has not come there yet."""
         ahead = now.journalled - (own.journalled if own else 0)
         return cls(
@@ -158,6 +181,7 @@ class AccountingAnswer(msgspec.Struct, kw_only=True):
             quarantined=stored.quarantined,
             dropped=stored.dropped + now.dropped - (own.dropped if own else 0),
             waiting=stored.waiting + ahead,
+            journal=journal,
         )
 
 

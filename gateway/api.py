@@ -13,6 +13,7 @@ from gateway.answers import (
     AccountingAnswer,
     AlertsAnswer,
     EventAnswer,
+    JournalAnswer,
     MeasurementsAnswer,
 )
 from gateway.body import decode
@@ -246,8 +247,10 @@ def state_routes(database: Database, engine: Engine, journal: Journal) -> APIRou
     async def accounting() -> Response:
         """Where every event is."""
         stored, own = await run_in_threadpool(_accounts, database, journal.producer)
+        stats = await run_in_threadpool(lambda: journal.stats)  # looks at the folder
         # Read on the event loop, where requests are counted: never between an append and its count.
-        return _json(AccountingAnswer.of(stored, own, journal.tally))
+        held = JournalAnswer.of(journal.producer, stats)
+        return _json(AccountingAnswer.of(stored, own, journal.tally, held))
 
     router.get("/api/models", responses=_answers(ModelsAnswer))(models)
     router.get("/api/accounting", responses={**_answers(AccountingAnswer), 503: ERROR})(accounting)

@@ -174,6 +174,23 @@ def insert_new(
     connection.execute(statement, [dict(row) for row in rows])
 
 
+def kind_and_version(connection: Connection) -> tuple[str, str]:
+    """Which database it is, and of which version: of the library for SQLite, else of the server."""
+    if connection.dialect.name == "postgresql":
+        return "PostgreSQL", str(connection.scalar(sa.text("show server_version")))
+    return "SQLite", str(connection.scalar(sa.select(sa.func.sqlite_version())))
+
+
+def size_bytes(connection: Connection) -> int:
+    """How much the database takes on its disk; of SQLite without its WAL."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database()))) or 0)
+    pages, size = (
+        int(connection.scalar(sa.text(f"PRAGMA {name}")) or 0) for name in ("page_count", "page_size")
+    )
+    return pages * size
+
+
 def give_space_back(connection: Connection) -> None:
     """After deletions: return free pages to the disk. PostgreSQL's autovacuum needs no asking."""
     if connection.dialect.name == "sqlite":

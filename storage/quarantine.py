@@ -70,6 +70,12 @@ def quarantined(
     ]
 
 
+def quarantined_by_monitor(connection: Connection) -> dict[str, int]:
+    """How many events each monitor set aside."""
+    statement = sa.select(table.c.monitor, sa.func.count().label("n")).group_by(table.c.monitor)
+    return {row.monitor: row.n for row in connection.execute(statement)}
+
+
 def quarantined_events(connection: Connection) -> int:
     """How many distinct events are in quarantine, for whichever monitor."""
     return connection.scalar(sa.select(sa.func.count(sa.distinct(table.c.event)))) or 0

@@ -251,6 +251,7 @@ quarantine = sa.Table(
     _text("error"),
     _at("event_at"),
     _at("stored_at"),
+    sa.Index("quarantine_age", "stored_at"),
 )
 
 measurement = sa.Table(

@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.drop_index("measurement_window", "measurement")
     op.create_index("measurement_scope", "measurement", ["model", "version", "arm", "slice", "start"])
     op.create_index("segment_time", "segment", ["last_at"])
+    op.create_index("quarantine_age", "quarantine", ["stored_at"])
     _labels()
 
 
