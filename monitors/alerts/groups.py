@@ -101,7 +101,8 @@ class Notice:
 
 def stem(group: Mapping[str, str], alerts: Sequence[Alert]) -> str:
     """What is wrong, where, in few words: `churn 12: drift in age, plan`."""
-    where = " ".join(plain(value, 60) for value in group.values() if value) or "inferwatch"
+    named = (value for label, value in group.items() if value and label != "rule")  # what is wrong says that
+    where = " ".join(plain(value, 60) for value in named) or "inferwatch"
     return f"{where}: {'; '.join(_stems(sorted(alerts, key=place)))}"
 
 

@@ -65,3 +65,9 @@ def test_a_digest_says_how_much_was_held_back() -> None:
 def test_a_group_without_labels_has_a_subject_all_the_same() -> None:
     assert stem({}, [an_alert("age")]) == "inferwatch: drift in age"
     assert stem({"model": "", "version": ""}, [an_alert("age")]) == "inferwatch: drift in age"
+
+
+def test_a_subject_of_a_group_by_rule_names_the_rule_once() -> None:
+    group = {"model": "churn", "version": "12", "rule": "drift"}
+
+    assert stem(group, [an_alert("age")]) == "churn 12: drift in age"
