@@ -20,7 +20,7 @@ from gateway.demo.player import Progress
 from gateway.demo.ports import DemoPorts
 from gateway.demo.story import SCENES, STORY_MINUTES, Scene
 
-_NEWEST = 3
+_NEWEST = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,15 +93,15 @@ def _display(view: View) -> Panel:
         _facts(_now(view)),
     ]
     title = "inferwatch demo: all of it is simulated"
-    return Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, padding=(1, 2))
+    return Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, padding=(0, 1))
 
 
 def _addresses(view: View) -> list[tuple[str, str]]:
     return [
         ("dashboard", view.ports.dashboard_url),
-        ("inbox", f"{view.ports.inbox_url}  (every mail is a file in {view.folder.mails})"),
+        ("inbox", view.ports.inbox_url),
         ("gateway", f"{view.ports.gateway_url}/docs"),
-        ("logs", str(view.folder.logs)),
+        ("files", f"{view.folder.path} (mails, logs, settings)"),
         ("stop", "Ctrl-C ends all of it"),
     ]
 
@@ -110,7 +110,7 @@ def _scenes(progress: Progress) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(width=1)
     table.add_column(no_wrap=True)
-    table.add_column(ratio=1, style="dim")
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis", style="dim")
     begun, now = progress.at is not None, SCENES.index(progress.scene)
     for place, scene in enumerate(SCENES):
         done = begun and (place < now or progress.told)
@@ -141,15 +141,14 @@ def _words(progress: Progress) -> str:
         return "the story is over; a little simulated traffic goes on, so that the pages live"
     left = STORY_MINUTES - progress.minute
     return (
-        f"{progress.at:%H:%M} UTC in the simulation, where an hour takes a minute; "
-        f"{left // 60}:{left % 60:02} until it has caught up with the clock"
+        f"{progress.at:%H:%M} UTC simulated, an hour takes a minute; {left // 60}:{left % 60:02} to the end"
     )
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="bold", min_width=9)
-    table.add_column(ratio=1, overflow="fold")
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for name, words in facts:
         table.add_row(Text(name), Text(words))
     return table

@@ -42,11 +42,11 @@ SCENES = (
     ),
     Scene(
         title="Two columns drift", minutes=50, changes=_DRIFT, page="drift", model=loans.MODEL,
-        monitor="drift", expected=f"drift in {' and '.join(loans.DRIFTING)}, and in no other column",
+        monitor="drift", expected=f"drift in {' and '.join(loans.DRIFTING)}, in no other column",
     ),
     Scene(
         title="Messages turn toxic", minutes=50, changes=_TOXIC, page="toxicity", model=messages.MODEL,
-        monitor="toxicity", expected="toxic texts, as the bundled toxicity model scores them",
+        monitor="toxicity", expected="toxic texts, by the bundled toxicity model",
     ),
     Scene(
         title="Unfair to one group", minutes=50, changes=_UNFAIR, page="bias", model=loans.MODEL,
