@@ -25,6 +25,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         serve(arguments.host, arguments.port, arguments.allowed_host, KeyFile(keys_file(os.environ)))
+    except KeyboardInterrupt:
+        parser.exit(130)
     except StorageError as exc:
         parser.exit(1, f"inferwatch: {exc}\n")
 

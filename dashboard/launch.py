@@ -62,6 +62,7 @@ def streamlit_options(host: str, port: int, names: Sequence[str]) -> Options:
         "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",
         "logger.level": "warning",
+        "logger.hideWelcomeMessage": True,  # it asks a server of others for our address, when host is 0.0.0.0
         "theme.light.primaryColor": BLUE,  # red is for what is wrong
         "theme.dark.primaryColor": BLUE,
     }

@@ -130,6 +130,8 @@ def dashboard(config: Config = CONFIG) -> None:
 
     settings = load_settings(config)
     check_ports({"dashboard.port": (settings.dashboard.host, settings.dashboard.port)})
+    typer.echo(f"dashboard  {url_of(settings.dashboard.host, settings.dashboard.port)}")
+    sys.stdout.flush()  # it would be lost with this process
     command = [sys.executable, "-m", "dashboard"]
     command += ["--host", settings.dashboard.host, "--port", str(settings.dashboard.port)]
     for name in settings.dashboard.allowed_hosts:
@@ -187,7 +189,9 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="go on with what a demo left there, instead of starting afresh")
     ] = False,
-    port_offset: Annotated[int, typer.Option(help="added to every port of the demo", min=0, max=50_000)] = 0,
+    port_offset: Annotated[
+        int, typer.Option(help="added to every port of a demo that starts afresh", min=0, max=50_000)
+    ] = 0,
 ) -> None:
     """Serve two small models made on the spot, with simulated traffic that goes wrong, and a mail catcher."""
     from gateway.demo.command import run_demo

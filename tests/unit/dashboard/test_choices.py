@@ -78,6 +78,7 @@ def test_no_page_shows_a_stack_trace_and_nothing_leaves_the_machine() -> None:
 
     assert options["client.showErrorDetails"] == "none"
     assert options["browser.gatherUsageStats"] is False
+    assert options["logger.hideWelcomeMessage"] is True
     assert options["server.enableXsrfProtection"] is True
     assert options["server.address"] == "127.0.0.1"
     assert options["server.allowedHosts"] == ["127.0.0.1", "::1", "localhost", "dash.example.org"]
