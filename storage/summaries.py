@@ -105,7 +105,7 @@ def are_rolled_up(
 ) -> bool:
     """Whether panes of the window went into longer ones, which hold other traffic too."""
     start = sa.type_coerce(table.c.start, sa.BigInteger)
-    end = start + table.c.length_s * 1_000_000
+    end = start + sa.cast(table.c.length_s, sa.BigInteger) * 1_000_000
     first, last = to_microseconds(window.start), to_microseconds(window.end)
     sticks_out = sa.or_(sa.and_(start < first, end > first), end > last)
     statement = (

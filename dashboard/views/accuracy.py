@@ -148,7 +148,7 @@ def _of_scope(
     if picked is None:
         return view
     everything = Asked(monitors=(MONITOR,))
-    of_window = judged.judgements_between(snapshot, scope, picked, everything)
+    of_window = sorted(judged.judgements_between(snapshot, scope, picked, everything), key=_order)
     there = {each.measurement.metric for each in of_window}
     metric = choose([name for name in METRICS if name in there], address.get("metric"))
     chosen = replace(everything, metric=metric.chosen)
@@ -162,7 +162,7 @@ def _of_scope(
         metric=metric,
         window=window,
         windows=windows,
-        of_window=tuple(sorted(of_window, key=_order)),
+        of_window=tuple(of_window),
         over_time=tuple(judged.judgements_between(snapshot, scope, span, chosen)),
         measured=tuple(judged.judgements_between(snapshot, scope, newest, everything)),
         slices=tuple(worst_slices(slices)),

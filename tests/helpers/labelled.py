@@ -7,10 +7,11 @@ the rows that were chosen have their label.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from inference.manifest import Manifest
 from monitors import kinds
@@ -18,7 +19,7 @@ from monitors.frames import frame_of_columns
 from monitors.reference import Reference, reference_of
 from monitors.settings import MonitorSettings, SamplingSettings
 from storage.reading import MeasurementFilter, measurements
-from storage.records import InferenceEvent, Judgement, LabelEvent, Record, Value
+from storage.records import InferenceEvent, Judgement, Measurement, Value
 from storage.settings import DatabaseSettings
 from storage.tables import sample
 from tests.helpers.station import MANIFEST, Station, a_label, a_station, an_event
@@ -32,22 +33,38 @@ _UNASKED = 4  # every fourth row has a label that nobody asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A row with its label."""
+
+    at: datetime
+    answer: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
     """Where the database is, and what was measured."""
 
     settings: DatabaseSettings
     judgements: tuple[Judgement, ...]
-    truth: dict[tuple[str, int], tuple[str, str]]  # answer and label of every row that has one
+    truth: tuple[Answered, ...]  # every row that has a label
 
-    def find(self, metric: str, start: datetime, column: str | None = None, part: str = "all") -> Judgement:
+    def find(self, metric: str, start: datetime, column: str | None = None, part: str = "all") -> Measurement:
         """What was measured of one window."""
         (found,) = [
-            each
+            each.measurement
             for each in self.judgements
             if (each.measurement.metric, each.measurement.column) == (metric, column)
             and (each.window.start, each.scope.slice) == (start, part)
         ]
         return found
+
+    def agrees(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of a table is what was measured, to the last digit."""
+        start = datetime.fromisoformat(row["start"])
+        measured = self.find(row["metric"], start, row["column"] or None, row["slice"])
+        value = "unknown" if measured.value is None else repr(measured.value)
+        return (row["value"], row["n"]) == (value, measured.n)
 
 
 def labelled_shop(folder: Path) -> Labelled:
@@ -56,44 +73,36 @@ def labelled_shop(folder: Path) -> Labelled:
     monitor = MonitorSettings(sampling=SamplingSettings(budget_per_day=200))
     with a_station(settings.url, settings=monitor, partitions=1, at=BEGIN + (DAYS + 1) * DAY) as station:
         station.register(manifest=_manifest(), reference=_reference())
-        truth: dict[tuple[str, int], tuple[str, str]] = {}
-        for day in range(DAYS):
-            truth |= _lived(station, day)
+        truth = [answered for day in range(DAYS) for answered in _lived(station, day)]
         station.store([an_event(at=BEGIN + (DAYS + 1) * DAY)])
         station.count()
         while station.judge():
             pass
         with station.database.read() as connection:
             found = measurements(connection, MeasurementFilter(model=MODEL), limit=10_000).judgements
-    return Labelled(settings=settings, judgements=tuple(found), truth=truth)
+    return Labelled(settings=settings, judgements=tuple(found), truth=tuple(truth))
 
 
-def _lived(station: Station, day: int) -> dict[tuple[str, int], tuple[str, str]]:
+def _lived(station: Station, day: int) -> list[Answered]:
     """One day: its events, then the labels that came for them."""
     chance = random.Random(day)  # noqa: S311  # numbers for a test
     events = [_event(day, place, chance) for place in range(ROWS)]
-    ids = station.store(events)
+    by_id = {str(id_): event for id_, event in zip(station.store(events), events, strict=True)}
     station.count()
-    by_id = {str(id_): (place, event) for place, (id_, event) in enumerate(zip(ids, events, strict=True))}
     chosen = {row.event for row in station.rows(sample)} & by_id.keys()
     asked = sorted(chosen)[:: 4 if day == DAYS - 1 else 1]
-    unasked = [str(id_) for id_ in ids[::_UNASKED] if str(id_) not in chosen]
+    unasked = [id_ for id_ in list(by_id)[::_UNASKED] if id_ not in chosen]
     right = 0.3 if day == DAYS - 1 else 0.8
-    labels: list[Record] = []
-    truth = {}
-    for event_id in [*asked, *unasked]:
-        _, event = by_id[event_id]
+    labels, truth = [], []
+    for id_ in [*asked, *unasked]:
+        event = by_id[id_]
         answer = str(event.outputs["class"][0])
         label = answer if chance.random() < right else str(1 - int(answer))
-        labels.append(_label(event_id, label, event))
-        truth[event_id, 0] = (answer, label)
+        labels.append(a_label(id_, label, at=event.at + timedelta(hours=1)))
+        truth.append(Answered(at=event.at, answer=answer, label=label))
     station.store(labels)
     station.count()
     return truth
-
-
-def _label(event_id: str, label: str, event: InferenceEvent) -> LabelEvent:
-    return a_label(event_id, label, at=event.at + timedelta(hours=1))
 
 
 def _event(day: int, place: int, chance: random.Random) -> InferenceEvent:
@@ -125,5 +134,3 @@ def _reference() -> Reference:
     }
     frame = frame_of_columns(columns, _manifest(), labels=labels)
     return reference_of(frame, _manifest(), "a table of the test", kinds())
-
-

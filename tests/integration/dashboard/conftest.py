@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.labelled import Labelled, labelled_shop
 from tests.helpers.seeded import Seeded, seeded_database
 
 
@@ -11,3 +12,9 @@ from tests.helpers.seeded import Seeded, seeded_database
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Seeded:
     """Ten days of a shop; `age` drifts on the seventh."""
     return seeded_database(tmp_path_factory.mktemp("seeded"))
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    """Three days of a shop with slices and labels; on the last the answers are mostly wrong."""
+    return labelled_shop(tmp_path_factory.mktemp("labelled"))
