@@ -159,7 +159,7 @@ class Login:
         return response
 
     def _log_out(self, request: Request, found: ApiKey | Refusal | None) -> Response:
-        if _cross_site(request) or (found is None and not self._keys.required):
+        if _cross_site(request) or found is None:
             return RedirectResponse("/", 303, headers=HEADERS)
         name = _name_of(found)
         if name is not None:
