@@ -153,12 +153,13 @@ def _buttons(row: Row) -> None:
     for place, name in enumerate(row.question.classes):
         key = _KEYS[place] if place < len(_KEYS) else None
         st.button(
-            words.literal(name) or "(nothing)",
+            words.literal(name, longest=200) or "(nothing)",
             key=f"answer-{row.event}-{row.row}-{place}",
             shortcut=key,
             on_click=_answer,
             args=(row, name),
             width="stretch",
+            wrap=True,
         )
 
 
@@ -288,9 +289,10 @@ def _undo() -> None:
 
 def _sent(row: Row, label: LabelValue | None) -> bool:
     """Whether the gateway has taken it. If not, the page says so in this run."""
-    body = {"labels": [{"id": row.event, "row": row.row, "label": label}]}
+    at = utc_now().isoformat()  # one clock for a label and its undoing, whichever gateway takes them
+    body = {"id": row.event, "row": row.row, "label": label, "at": at}
     try:
-        said = ask("POST", "/api/labels", body=body)
+        said = ask("POST", "/api/labels", body={"labels": [body]})
     except DashboardError as exc:
         st.session_state[_TROUBLE] = exc
         return False

@@ -16,7 +16,7 @@ from storage.alerts import save_alerts
 from storage.database import open_writer
 from storage.records import Alert
 from tests.helpers.acting import AT
-from tests.helpers.serving import Serving, serving
+from tests.helpers.serving import ECHO, Serving, serving
 
 T = TypeVar("T")
 
@@ -52,11 +52,15 @@ class Overseen:
 
 @contextmanager
 def overseen(
-    folder: Path, alerts: Sequence[Alert] = (), settings: dict[str, Any] | None = None
+    folder: Path,
+    alerts: Sequence[Alert] = (),
+    settings: dict[str, Any] | None = None,
+    models: Sequence[dict[str, Any]] = (ECHO,),
+    options: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[Overseen]:
-    """Both run until the block ends; the alerts are there already."""
+    """Both run until the block ends; the alerts are there already. `options` are those of monitors."""
     stop = threading.Event()
-    with serving(folder, settings=settings) as gateway:
+    with serving(folder, models, settings=settings) as gateway:
         database = open_writer(gateway.settings.database)
         with database.write() as connection:
             save_alerts(connection, alerts, stored_at=AT)
@@ -65,7 +69,7 @@ def overseen(
             database=gateway.settings.database,
             journal=gateway.settings.journal,
             retention=gateway.settings.retention,
-            monitor=MonitorSettings(poll_s=0.05, metrics_port=None),
+            monitor=MonitorSettings(poll_s=0.05, metrics_port=None, monitors=options or {}),
             alerts=gateway.settings.alerts,
             repository=gateway.settings.engine.repository,
         )
