@@ -55,6 +55,11 @@ def counted(found: ColumnMap) -> str:
     return f"{found.breached:,} of {columns} breached in the windows shown{shown}."
 
 
+def together(step: timedelta) -> str | None:
+    """What a point of a picture is where windows were put together in runs. None: a window, as it is."""
+    return f"Each point is the worst window of {_length(step)}." if step > APART else None
+
+
 def _clicked() -> None:
     cells = st.session_state[_KEY].selection.get(CELL) or []
     if cells:

@@ -26,6 +26,8 @@ class Site:
 OVERVIEW = Site(path="overview", title="Overview")
 DRIFT = Site(path="drift", title="Drift", carries=True)
 QUALITY = Site(path="quality", title="Quality", carries=True)
+TOXICITY = Site(path="toxicity", title="Toxicity", carries=True)
+BIAS = Site(path="bias", title="Bias", carries=True)
 ACCURACY = Site(path="accuracy", title="Accuracy", carries=True)
 ALERTS = Site(path="alerts", title="Alerts")
 LABEL = Site(path="label", title="Label")
@@ -35,7 +37,7 @@ SERVING = Site(path="serving", title="Serving", carries=True)
 
 PAGES: Mapping[str, Sequence[Site]] = {
     "": (OVERVIEW,),
-    "What was measured": (DRIFT, QUALITY, ACCURACY),
+    "What was measured": (DRIFT, QUALITY, TOXICITY, BIAS, ACCURACY),
     "What to do": (ALERTS, LABEL),
     "What is behind it": (EVENTS, SERVING, SYSTEM),
 }

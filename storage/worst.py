@@ -1,7 +1,7 @@
 """The worst of many windows, found where they lie: a page has room for some dozens of cells a column.
 
-A measurement is worse than another if it is breached, then if it lies further towards or beyond its upper
-bound; one without a bound is worse the greater it is. An unknown one is worse than none.
+A measurement is worse than another if it is breached, then if it lies further towards or beyond its bound;
+one without bounds is worse the greater it is. What is known is worse than what is not.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def standings(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> l
         sa.select(_TABLE.c.column, breached.label("breached"), sa.func.count(_TABLE.c.value).label("known"))
         .where(*_asked(scope, span, asked), _TABLE.c.column != "")
         .group_by(_TABLE.c.column)
-        .order_by(breached.desc(), sa.func.coalesce(reach, -1.0).desc(), _TABLE.c.column)
+        .order_by(breached.desc(), reach.is_(None), reach.desc(), _TABLE.c.column)
     )
     return [Standing(column=row.column, breached=row.breached, known=row.known > 0) for row in rows]
 
@@ -104,14 +104,19 @@ def worst_of_runs(  # noqa: PLR0913  # whose, when, and which
         partition_by=(_TABLE.c.column, run),
         order_by=(
             _TABLE.c.breached.desc(),
-            sa.func.coalesce(_reach(), -1.0).desc(),
-            sa.func.coalesce(_TABLE.c.value, -1.0).desc(),
+            _TABLE.c.value.is_(None),
+            _reach().desc(),
             _TABLE.c.start.desc(),
             _TABLE.c.metric,
         ),
     )
-    placed = sa.select(_TABLE, run, place.label("place")).where(*of_these).subquery()
-    rows = snapshot.execute(sa.select(placed).where(placed.c.place == 1).order_by(placed.c.start))
+    placed = sa.select(_TABLE.c.id, run, place.label("place")).where(*of_these).subquery()
+    rows = snapshot.execute(
+        sa.select(_TABLE, placed.c.run)
+        .join(placed, placed.c.id == _TABLE.c.id)
+        .where(placed.c.place == 1)
+        .order_by(_TABLE.c.start, _TABLE.c.column)
+    )
     return [
         Worst(
             judgement=judgement_of(row),
@@ -170,9 +175,10 @@ def breached_run(snapshot: Snapshot, judgement: Judgement) -> BreachedRun | None
 
 
 def _reach() -> sa.ColumnElement[float]:
-    """How far towards its upper bound; without one, how great. Null: unknown."""
+    """How far towards its upper bound; without one, how great; with a lower one, how small. Null: unknown."""
     bound = sa.func.nullif(_TABLE.c.bound_upper, 0.0)
-    return sa.func.coalesce(_TABLE.c.value / bound, _TABLE.c.value)
+    great = sa.func.coalesce(_TABLE.c.value / bound, _TABLE.c.value)
+    return sa.case((_TABLE.c.bound_lower.is_not(None), -_TABLE.c.value), else_=great)
 
 
 def _where_breached() -> sa.ColumnElement[int | None]:

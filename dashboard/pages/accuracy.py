@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, pickers, slices, verdicts, words
+from dashboard import address, maps, pickers, slices, verdicts, words
 from dashboard.charts.confusion import MOST, confusion_chart, confusion_rows
 from dashboard.charts.over_time import over_time
 from dashboard.reader import read
@@ -129,11 +129,14 @@ def _over_time(view: AccuracyView) -> None:
         width="stretch",
         alt="The metric, window by window, with its interval and bound; the tables hold the numbers",
     )
-    known = _reference(view)
+    known, together = _reference(view), maps.together(view.step)
     line = (
         f" The grey line is the reference: {words.number(known)}." if known and metric == "accuracy" else ""
     )
-    st.caption(f"`{metric}`: {METRICS[metric]}. With its 95 % interval; the dashed line is the bound.{line}")
+    st.caption(
+        f"`{metric}`: {METRICS[metric]}. With its 95 % interval; the dashed line is the bound.{line}"
+        f"{'' if together is None else ' ' + together}"
+    )
 
 
 def _confusion(view: AccuracyView) -> None:

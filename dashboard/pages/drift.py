@@ -96,8 +96,10 @@ def _over_time(view: DriftView, found: ColumnMap) -> None:
             width="stretch",
             alt="How far the column moved from the reference, window by window, with the bound",
         )
+    together = maps.together(found.step)
     st.caption(
         "What decides, with its 95 % interval; the dashed line is the bound. The large point is the window."
+        f"{'' if together is None else ' ' + together}"
     )
 
 

@@ -62,14 +62,16 @@ def _column(view: QualityView, found: ColumnMap) -> None:
         f"Everything about this column in the windows shown, the newest {TABLED} at most, "
         "as /api/measurements gives it"
     ):
-        show(measurement_table(view.tabled), key="measurements")
+        show(measurement_table(view.measured), key="measurements")
 
 
 def _over_time(view: QualityView, found: ColumnMap) -> None:
     """Every share of the column, two beside each other."""
-    cells = st.columns(2, gap="large") * len(view.metrics)
-    for cell, metric in zip(cells, view.metrics, strict=False):
-        ours = [each for each in view.over_time if each.measurement.metric == metric]
+    if (together := maps.together(found.step)) is not None:
+        st.caption(together)
+    cells = st.columns(2, gap="large") * len(view.over_time)
+    for cell, ours in zip(cells, view.over_time, strict=False):
+        metric = ours[0].measurement.metric
         with cell:
             st.altair_chart(
                 over_time(ours, metric, picked=found.picked, written=words.share, height=220, share=True),

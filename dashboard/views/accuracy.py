@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from dashboard.runs import APART, step_of
 from dashboard.subjects import NOTHING, Choice, Subject, choose, subject
-from dashboard.views.columns import TABLED, alerts_of, newest_windows, worst_slices
+from dashboard.views.columns import TABLED, alerts_of, newest_windows, series, worst_slices
 from dashboard.words import stamp
 from storage import judged
 from storage.counted import Confusion, confusion, reference_confusion
@@ -73,7 +75,8 @@ class AccuracyView:
     windows: tuple[Window, ...] = ()  # those themselves
     picked: Window | None = None  # the chosen one
     of_window: tuple[Judgement, ...] = ()
-    over_time: tuple[Judgement, ...] = ()  # the chosen metric
+    step: timedelta = APART  # how long the runs are that windows are put together in
+    over_time: tuple[Judgement, ...] = ()  # the chosen metric, the worst of each run
     measured: tuple[Judgement, ...] = ()  # everything, of the newest windows shown
     slices: tuple[Judgement, ...] = ()  # the chosen metric, worst first
     runs: tuple[tuple[str, BreachedRun], ...] = ()  # of each metric, up to the chosen window
@@ -153,6 +156,7 @@ def _of_scope(
     metric = choose([name for name in METRICS if name in there], address.get("metric"))
     chosen = replace(everything, metric=metric.chosen)
     runs = {each.measurement.metric: breached_run(snapshot, each) for each in of_window}
+    step = step_of(view.subject.shown)
     newest = newest_windows(view.subject, TABLED) or picked
     reference = view.subject.registered.reference if view.subject.registered is not None else None
     slices = across_slices(snapshot, scope, view.subject.slice.options, picked, chosen)
@@ -163,7 +167,8 @@ def _of_scope(
         window=window,
         windows=windows,
         of_window=tuple(of_window),
-        over_time=tuple(judged.judgements_between(snapshot, scope, span, chosen)),
+        step=step,
+        over_time=series(snapshot, scope, span, chosen, step=step, of_window=of_window),
         measured=tuple(judged.judgements_between(snapshot, scope, newest, everything)),
         slices=tuple(worst_slices(slices)),
         runs=tuple((name, run) for name, run in runs.items() if run is not None),

@@ -84,6 +84,22 @@ def column_map(
     return replace(found, cells=tuple(cells))
 
 
+def series(  # noqa: PLR0913  # whose, when, and what
+    snapshot: Snapshot,
+    scope: Scope,
+    span: Window,
+    asked: Asked,
+    *,
+    step: timedelta,
+    of_window: Iterable[Judgement],
+) -> tuple[Judgement, ...]:
+    """One metric in time: the worst of each run, and that of the chosen window."""
+    worst = worst_of_runs(snapshot, scope, span, asked, columns=[asked.column or ""], step=step)
+    points = {each.judgement.window: each.judgement for each in worst}
+    points |= {each.window: each for each in of_window if each.measurement.metric == asked.metric}
+    return tuple(points[window] for window in sorted(points))
+
+
 def newest_windows(subject: Subject, most: int) -> Window | None:
     """From the first to the last of the newest windows shown, so many at most."""
     shown = subject.shown[-most:]

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dashboard.subjects import Subject, subject
-from dashboard.views.columns import TABLED, ColumnMap, alerts_of, column_map, newest_windows, worst_slices
+from dashboard.views.columns import (
+    TABLED,
+    ColumnMap,
+    alerts_of,
+    column_map,
+    newest_windows,
+    series,
+    worst_slices,
+)
 from storage import judged
 from storage.database import Database
 from storage.distributions import Distribution, distribution
@@ -26,7 +34,7 @@ class DriftView:
     subject: Subject
     map: ColumnMap | None = None
     of_window: tuple[Judgement, ...] = ()  # everything about the column in the chosen window
-    over_time: tuple[Judgement, ...] = ()  # what decides about the column, in all windows shown
+    over_time: tuple[Judgement, ...] = ()  # what decides about the column, the worst of each run
     measured: tuple[Judgement, ...] = ()  # everything about the column, in the newest of them
     slices: tuple[Judgement, ...] = ()  # what decides about the column in the chosen window, worst first
     run: BreachedRun | None = None  # of the column, up to the chosen window
@@ -57,16 +65,14 @@ def _of_column(
     scope, registered = columns.scope, view.subject.registered
     everything = Asked(monitors=(MONITOR,), column=column)
     decides = replace(everything, metric=DECIDING)
-    view = replace(
-        view,
-        of_window=tuple(judged.judgements_between(snapshot, scope, picked, everything)),
-        over_time=tuple(judged.judgements_between(snapshot, scope, columns.span, decides)),
-    )
+    of_window = tuple(judged.judgements_between(snapshot, scope, picked, everything))
+    view = replace(view, of_window=of_window)
     newest = newest_windows(view.subject, TABLED) or picked
     slices = across_slices(snapshot, scope, view.subject.slice.options, picked, decides)
     reference = registered.reference if registered is not None else None
     return replace(
         view,
+        over_time=series(snapshot, scope, columns.span, decides, step=columns.step, of_window=of_window),
         measured=tuple(judged.judgements_between(snapshot, scope, newest, everything)),
         slices=tuple(worst_slices(slices)),
         run=breached_run(snapshot, view.deciding) if view.deciding is not None else None,

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dashboard.subjects import Subject, subject
-from dashboard.views.columns import TABLED, ColumnMap, alerts_of, column_map, newest_windows, worst_slices
+from dashboard.views.columns import (
+    TABLED,
+    ColumnMap,
+    alerts_of,
+    column_map,
+    newest_windows,
+    series,
+    worst_slices,
+)
 from storage import judged
 from storage.counted import quality_cells, reference_quality
 from storage.database import Database
@@ -36,19 +44,13 @@ class QualityView:
     subject: Subject
     map: ColumnMap | None = None
     of_window: tuple[Judgement, ...] = ()  # every share of the column in the chosen window
-    over_time: tuple[Judgement, ...] = ()  # every share of the column, in all windows shown
-    tabled: tuple[Judgement, ...] = ()  # the same, in the newest of them
+    over_time: tuple[tuple[Judgement, ...], ...] = ()  # each share, the worst of each run
+    measured: tuple[Judgement, ...] = ()  # every share, in the newest windows shown
     slices: tuple[Judgement, ...] = ()  # the worst share of each slice in the chosen window
     runs: tuple[tuple[str, BreachedRun], ...] = ()  # by metric, up to the chosen window
     alerts: tuple[Alert, ...] = ()  # open ones of the column
     cells: Mapping[str, int] | None = None  # rows of the window with each fault
     reference: Mapping[str, int] | None = None  # and of the reference
-
-    @property
-    def metrics(self) -> list[str]:
-        """What is measured of the column."""
-        there = {each.measurement.metric for each in self.over_time}
-        return [name for name in EXPLAINED if name in there] + sorted(there - EXPLAINED.keys())
 
 
 def quality(database: Database, address: Mapping[str, str]) -> QualityView:
@@ -67,8 +69,7 @@ def _of_column(
 ) -> QualityView:
     scope, registered = columns.scope, view.subject.registered
     asked = Asked(monitors=(MONITOR,), column=column)
-    of_window = judged.judgements_between(snapshot, scope, picked, asked)
-    over_time = judged.judgements_between(snapshot, scope, columns.span, asked)
+    of_window = sorted(judged.judgements_between(snapshot, scope, picked, asked), key=_order)
     slices = across_slices(snapshot, scope, view.subject.slice.options, picked, asked)
     newest = newest_windows(view.subject, TABLED) or picked
     runs = {each.measurement.metric: breached_run(snapshot, each) for each in of_window}
@@ -76,11 +77,19 @@ def _of_column(
     return replace(
         view,
         of_window=tuple(of_window),
-        over_time=tuple(over_time),
-        tabled=tuple(each for each in over_time if each.window.start >= newest.start),
+        over_time=tuple(
+            series(snapshot, scope, columns.span, one, step=columns.step, of_window=of_window)
+            for one in (replace(asked, metric=each.measurement.metric) for each in of_window)
+        ),
+        measured=tuple(judged.judgements_between(snapshot, scope, newest, asked)),
         slices=tuple(worst_slices(slices)),
         runs=tuple((metric, run) for metric, run in runs.items() if run is not None),
         alerts=tuple(each for each in alerts_of(snapshot, scope, (MONITOR,)) if each.column == column),
         cells=quality_cells(snapshot, scope, picked, reference, column),
         reference=reference_quality(snapshot, reference, column) if reference else None,
     )
+
+
+def _order(judgement: Judgement) -> tuple[int, str]:
+    metric = judgement.measurement.metric
+    return list(EXPLAINED).index(metric) if metric in EXPLAINED else len(EXPLAINED), metric
