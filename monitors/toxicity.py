@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.base import ModelContext
-from monitors.bins import logit_edges
 from monitors.columns import Role, WatchedColumn
 from monitors.errors import MonitorSettingsError
 from monitors.frames import Frame
@@ -32,14 +31,10 @@ from monitors.scores import text_columns, truncated_of
 from monitors.statistics import Counts, at_least, wilson
 from monitors.texts import TextKind, text_kinds
 from storage.records import Bounds, Measurement
+from storage.score_bins import UNIT, cells_name, histogram_name, score_edges
 from storage.scorer import examples_name
 from storage.summary import MOST_EXAMPLES, Example, Summary
 
-BINS = 25
-FARTHEST_LOGIT = 7.0
-"""The outer bins begin below .001 and above .999."""
-UNIT = 1_000_000
-"""Scores are counted in millionths, so that a comparison with a threshold is one of integers."""
 EXAMPLES_FROM = UNIT // 10
 """Lower scores are no examples of anything."""
 FLAGGED, SEVERE = 0.5, 0.8
@@ -52,7 +47,7 @@ PerClass = float | Mapping[str, float] | None
 
 
 class Cell(IntEnum):
-    """The places of the counts of a column."""
+    """The places of the counts of a column, which `storage.score_bins.CELLS` names."""
 
     ROWS = 0
     SCORED = 1
@@ -194,17 +189,16 @@ class Toxicity:
         return near if hard is None else min(near, hard)
 
     def _histogram(self, scores: Counts, name: str) -> Counts:
-        """Scores by bin; bin k holds `edges[k-1] <= score < edges[k]`."""
+        """Scores by bin."""
         edges = self._edges(name)
         return np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1)
 
     def _edges(self, name: str) -> Counts:
-        """In millionths: those of the bins, and the thresholds."""
-        return np.unique(np.append(_BIN_EDGES, [self._flagged_from(name), self._severe_from(name)]))
+        return score_edges(self._flagged_from(name), self._severe_from(name))
 
     def _histogram_name(self, column: WatchedColumn, name: str) -> str:
-        """Names the thresholds, which are edges: what was counted with others is never added to it."""
-        return f"{_words(column)}/{name} {self._flagged_from(name)} {self._severe_from(name)}"
+        thresholds = (self._flagged_from(name), self._severe_from(name))
+        return histogram_name(column.role, column.name, name, thresholds)
 
     def _flagged_from(self, name: str) -> int:
         return _millionth(_value(self.threshold, name), FLAGGED)
@@ -214,7 +208,6 @@ class Toxicity:
 
 
 _NOTHING = np.zeros(len(Cell), dtype=np.int64)
-_BIN_EDGES = np.rint(logit_edges(BINS, FARTHEST_LOGIT) * UNIT).astype(np.int64)
 
 
 def _words(column: WatchedColumn) -> str:
@@ -222,7 +215,7 @@ def _words(column: WatchedColumn) -> str:
 
 
 def _cells_name(column: WatchedColumn) -> str:
-    return f"texts {_words(column)}"
+    return cells_name(column.role, column.name)
 
 
 def _sum_name(column: WatchedColumn, name: str) -> str:

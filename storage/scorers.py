@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage import dialects
-from storage.records import ALL, EventId, Window
+from storage.records import ALL, Arm, EventId, Window
 from storage.scorer import TOXICITY, Scorer, examples_name
 from storage.summary import Example, Summary
 from storage.tables import recount, summary
@@ -33,6 +33,8 @@ class ExampleFilter:
     column: str
     class_name: str
     version: str | None = None  # None: of any
+    arm: Arm | None = None  # None: of any
+    slice: str = ALL
     start: datetime | None = None  # panes that begin at or after
     end: datetime | None = None  # panes that begin before
 
@@ -94,13 +96,15 @@ def worst_examples(connection: Connection, asked: ExampleFilter, limit: int) -> 
                 recount.c.reference == summary.c.reference,
             ),
         )
-        .where(summary.c.monitor == TOXICITY, summary.c.model == asked.model, summary.c.slice == ALL)
+        .where(summary.c.monitor == TOXICITY, summary.c.model == asked.model, summary.c.slice == asked.slice)
         .order_by(summary.c.start.desc())
         .limit(MOST_PANES)
         .execution_options(yield_per=_AT_ONCE)
     )
     if asked.version is not None:
         statement = statement.where(summary.c.version == asked.version)
+    if asked.arm is not None:
+        statement = statement.where(summary.c.arm == asked.arm.value)
     if asked.start is not None:
         statement = statement.where(summary.c.start >= asked.start)
     if asked.end is not None:
