@@ -20,7 +20,7 @@ class GatewaySettings(BaseModel):
     host: str = Field(
         default="127.0.0.1", description="address to listen on; other than loopback only once a key exists"
     )
-    port: int = Field(default=8080, ge=1, le=65535)
+    port: int = Field(default=8080, ge=1, le=65535, description="and the port")
     keys_file: Path = Field(
         default=Path(".inferwatch/keys.json"), description="API keys, hashed (inferwatch keys create)"
     )
@@ -65,7 +65,7 @@ class DashboardSettings(BaseModel):
     host: str = Field(
         default="127.0.0.1", description="address to listen on; other than loopback only once a key exists"
     )
-    port: int = Field(default=8501, ge=1, le=65535)
+    port: int = Field(default=8501, ge=1, le=65535, description="and the port")
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="names by which browsers may reach it, beside its address and localhost"
     )

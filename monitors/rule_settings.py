@@ -55,9 +55,9 @@ class RuleSettings(_Section):
     off: bool = Field(default=False, description="true: this rule is not to be")
     monitor: str | None = Field(default=None, description="whose measurements it looks at")
     metric: str | None = Field(default=None, description="all that have bounds, if not given")
-    column: str | None = Field(default=None, description="all, if not given; so are slice and arm")
-    slice: str | None = None
-    arm: Arm | None = None
+    column: str | None = Field(default=None, description="all, if not given")
+    slice: str | None = Field(default=None, description="all, if not given; such as country=DE")
+    arm: Arm | None = Field(default=None, description="stable, canary or shadow; all, if not given")
     breached: int | None = Field(default=None, ge=1, le=100, description="so many breached windows fire it,")
     of: int | None = Field(default=None, ge=1, le=100, description="among so many that were judged last")
     wait: Span | None = Field(
@@ -66,8 +66,10 @@ class RuleSettings(_Section):
     keep_firing_for: Span | None = Field(
         default=None, description="it goes on for so long after the last breach"
     )
-    severity: Severity | None = None
-    labels: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str] | None = None
+    severity: Severity | None = Field(default=None, description="warning or critical")
+    labels: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str] | None = Field(
+        default=None, description="added to its alerts, for channels and silences"
+    )
     text: str | None = Field(default=None, max_length=2000, description="what a person should know or do")
     runbook: str | None = Field(
         default=None, pattern=r"^https?://[^\s\"'<>]+$", description="a page that says what to do"

@@ -56,7 +56,7 @@ class EmailSettings(ChannelSettings):
     """The mail server, and who hears of alerts. Each recipient gets a mail of their own."""
 
     host: str = Field(description="name of the SMTP server")
-    port: int = Field(default=587, ge=1, le=65535)
+    port: int = Field(default=587, ge=1, le=65535, description="465 for tls")
     security: Security = Field(
         default=Security.STARTTLS, description="starttls, tls (from the first byte), or none"
     )
@@ -260,7 +260,7 @@ class MonitorSettings(Section):
     )
     scoring: ScoringSettings = ScoringSettings()
     sampling: SamplingSettings = SamplingSettings()
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = Field(default="127.0.0.1", description="where the monitor process answers /metrics")
     metrics_port: int | None = Field(
         default=8081, ge=0, le=65535, description="/metrics of the monitor process; null: none"
     )
