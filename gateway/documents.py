@@ -108,7 +108,7 @@ def _operation(summary: str, parameters: list[str], body: Document, answer: Docu
     return {
         "tags": ["inference"],
         "summary": summary,
-        "description": f"Answers rows, as the {summary} has it. Its event's id is in `x-request-id`.",
+        "description": f"Answers rows, as {summary} has it. Its event's id is in `x-request-id`.",
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in parameters

@@ -13,7 +13,7 @@ from tests.docs.tables import code, table
 _HEAD = """\
 # Commands
 
-All take `--help` and `--config` (or `INFERWATCH_CONFIG`), which is `inferwatch.yaml` in this folder unless given.
+All take `--help`, and `--config` (or `INFERWATCH_CONFIG`): `inferwatch.yaml` in this folder unless given.
 """
 _SHARED = frozenset({"help", "config"})
 
