@@ -7,22 +7,19 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, pickers, words
-from dashboard.api import ask
+from dashboard import address, desk, pickers, words
 from dashboard.errors import DashboardError, GatewayAwayError, GatewayRefusedError
 from dashboard.event_tables import written
 from dashboard.reader import read
 from dashboard.subjects import choose
 from dashboard.tables import show
 from dashboard.views.alerts import EVERY
-from dashboard.views.labelling import MOST_ROWS, Day, Desk, Row, Step, is_long, samples_of
-from storage.clock import utc_now
+from dashboard.views.labelling import Day, Desk, Row, Step, is_long
 from storage.database import Database
 from storage.models import model_versions
 from storage.records import Arm, Value
-from storage.settling import LabelValue
 
-_DESK, _TROUBLE, _SHOWN, _NUMBER, _CLASS = "desk", "trouble", "shown-outputs", "number", "class"
+_SHOWN, _NUMBER, _CLASS = "shown-outputs", "number", "class"
 _KEYS = "123456789"
 _MOST_BUTTONS = 30
 _SCROLLS = 800  # characters of a text from which on it stands in a box that scrolls
@@ -41,14 +38,14 @@ def page() -> None:
         address.pick("Model", "model", model)
     if model.unknown:
         st.warning("The address of this page names a model that is not there; here are all.")
-    desk = _desk(None if model.chosen in (None, EVERY) else model.chosen)
-    trouble: DashboardError | None = st.session_state.pop(_TROUBLE, None)
+    held = desk.current(None if model.chosen in (None, EVERY) else model.chosen)
+    trouble = desk.trouble()
     if trouble is not None:
         _explain(trouble)
-    if desk.row is not None:
-        _ask(desk, desk.row)
+    if held.row is not None:
+        _ask(held, held.row)
     elif trouble is None:
-        _nothing(desk)
+        _nothing(held)
     else:
         st.button("Try again", shortcut="l")
 
@@ -58,44 +55,18 @@ def _models(database: Database) -> list[str]:
         return list(dict.fromkeys(each.model for each in model_versions(snapshot)))
 
 
-def _desk(model: str | None) -> Desk:
-    """What lies before the visitor, filled up where nothing does."""
-    now = utc_now()
-    desk: Desk = st.session_state.get(_DESK) or Desk(model=model, filled_at=now)
-    if desk.is_stale(model, now):
-        try:
-            desk = _filled(desk, model)
-        except DashboardError as exc:
-            st.session_state[_TROUBLE] = exc
-            desk = desk if desk.model == model else Desk(model=model, filled_at=now, steps=desk.steps)
-        st.session_state[_DESK] = desk
-    return desk
-
-
-def _filled(desk: Desk, model: str | None) -> Desk:
-    query: dict[str, str | int | bool] = {"everyone": True}
-    if model is not None:
-        query["model"] = model
-    for limit in dict.fromkeys((desk.wanted, MOST_ROWS)):
-        found = samples_of(ask("GET", "/api/samples", query={**query, "limit": limit}))
-        filled = desk.filled(found, model, utc_now())
-        if filled.waiting or len(found.samples) < limit:
-            break  # only where all that came were answered a moment ago, more are asked for
-    return filled
-
-
-def _ask(desk: Desk, row: Row) -> None:
-    _progress(desk, row)
+def _ask(held: Desk, row: Row) -> None:
+    _progress(held, row)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _show(row)
     with right:
         _question(row)
-        _ways(desk, row)
+        _ways(held, row)
 
 
-def _progress(desk: Desk, row: Row) -> None:
-    day = desk.day_of(row)
+def _progress(held: Desk, row: Row) -> None:
+    day = held.day_of(row)
     if day is None or not day.chosen:
         return
     st.progress(day.answered / day.chosen)
@@ -156,7 +127,7 @@ def _buttons(row: Row) -> None:
             words.literal(name, longest=200) or "(nothing)",
             key=f"answer-{row.event}-{row.row}-{place}",
             shortcut=key,
-            on_click=_answer,
+            on_click=desk.answer,
             args=(row, name),
             width="stretch",
             wrap=True,
@@ -166,29 +137,31 @@ def _buttons(row: Row) -> None:
 def _long_list(row: Row) -> None:
     with st.form("class-form", clear_on_submit=True, border=False):
         st.selectbox("Class", row.question.classes, index=None, key=_CLASS)
-        st.form_submit_button("Send", on_click=_send, args=(row, _CLASS), type="primary")
+        st.form_submit_button("Send", on_click=desk.answer_from, args=(row, _CLASS), type="primary")
 
 
 def _number(row: Row) -> None:
     with st.form("number-form", clear_on_submit=True, border=False):
         st.number_input("A number", value=None, format="%g", key=_NUMBER)
-        st.form_submit_button("Send", on_click=_send, args=(row, _NUMBER), type="primary")
+        st.form_submit_button("Send", on_click=desk.answer_from, args=(row, _NUMBER), type="primary")
     st.caption("Enter sends it, and the next comes.")
 
 
-def _ways(desk: Desk, row: Row) -> None:
+def _ways(held: Desk, row: Row) -> None:
     """Past the row, and back."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Skip", key=f"skip-{row.event}-{row.row}", shortcut="s", on_click=_skip, args=(row,))
-        _undo_button(desk)
+        st.button("Skip", key=f"skip-{row.event}-{row.row}", shortcut="s", on_click=desk.skip, args=(row,))
+        _undo_button(held)
     _outputs(row)
     st.caption("A key does what stands beside it, while no field is in use; Tab leaves a field.")
 
 
-def _undo_button(desk: Desk) -> None:
-    st.button("Undo", key=f"undo-{len(desk.steps)}", shortcut="u", on_click=_undo, disabled=desk.last is None)
-    if desk.last is not None:
-        st.text(_in_words(desk.last))
+def _undo_button(held: Desk) -> None:
+    st.button(
+        "Undo", key=f"undo-{len(held.steps)}", shortcut="u", on_click=desk.undo, disabled=held.last is None
+    )
+    if held.last is not None:
+        st.text(_in_words(held.last))
 
 
 def _in_words(step: Step) -> str:
@@ -211,11 +184,11 @@ def _outputs(row: Row) -> None:
     )
 
 
-def _nothing(desk: Desk) -> None:
-    if desk.skipped:
-        st.info(f"All that is left was skipped: {words.counted(desk.skipped, 'row', 'rows')}.")
-        st.button("Ask about them again", shortcut="a", on_click=_anew)
-    elif any(day.chosen for day in desk.today):
+def _nothing(held: Desk) -> None:
+    if held.skipped:
+        st.info(f"All that is left was skipped: {words.counted(held.skipped, 'row', 'rows')}.")
+        st.button("Ask about them again", shortcut="a", on_click=desk.ask_anew)
+    elif any(day.chosen for day in held.today):
         st.success("Every row that was chosen is answered. New ones are chosen as traffic comes.")
     else:
         st.info(
@@ -226,9 +199,9 @@ def _nothing(desk: Desk) -> None:
         st.code("monitor:\n  sampling:\n    budget_per_day: 100", language="yaml")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Look again", shortcut="l")  # whatever is pressed, an empty desk is filled
-        _undo_button(desk)
-    if desk.today:
-        show(_days_table(desk.today), key="days")
+        _undo_button(held)
+    if held.today:
+        show(_days_table(held.today), key="days")
 
 
 def _days_table(days: Sequence[Day]) -> pd.DataFrame:
@@ -256,58 +229,12 @@ def _explain(trouble: DashboardError) -> None:
         st.error("Labelling needs a key with the rights `label` and `read`. Make one, and log in with it:")
         st.code("inferwatch keys create NAME --right label --right read", language=None)
     else:
-        st.error("The gateway did not take it. The row stays; try again.")
+        st.error("The gateway could not do it. Nothing is lost; try again.")
     st.text(str(trouble))
-
-
-def _answer(row: Row, label: LabelValue) -> None:
-    desk: Desk = st.session_state[_DESK]
-    if desk.row == row and _sent(row, label):
-        st.session_state[_DESK] = desk.answered(label)
-
-
-def _send(row: Row, field: str) -> None:
-    label: LabelValue | None = st.session_state.get(field)
-    if label is not None:
-        _answer(row, label)
-
-
-def _skip(row: Row) -> None:
-    desk: Desk = st.session_state[_DESK]
-    if desk.row == row:
-        st.session_state[_DESK] = desk.skip()
-
-
-def _undo() -> None:
-    desk: Desk = st.session_state[_DESK]
-    last = desk.last
-    if last is None:
-        return
-    if last.label is None or _sent(last.row, None):
-        st.session_state[_DESK] = desk.undone()
-
-
-def _sent(row: Row, label: LabelValue | None) -> bool:
-    """Whether the gateway has taken it. If not, the page says so in this run."""
-    at = utc_now().isoformat()  # one clock for a label and its undoing, whichever gateway takes them
-    body = {"id": row.event, "row": row.row, "label": label, "at": at}
-    try:
-        said = ask("POST", "/api/labels", body={"labels": [body]})
-    except DashboardError as exc:
-        st.session_state[_TROUBLE] = exc
-        return False
-    if said["errors"]:
-        st.session_state[_TROUBLE] = GatewayRefusedError(said["errors"][0]["error"], status=400)
-        return False
-    return True
 
 
 def _reveal(row: Row) -> None:
     st.session_state[_SHOWN] = row.place
-
-
-def _anew() -> None:
-    st.session_state[_DESK] = st.session_state[_DESK].anew()
 
 
 if __name__ == "__main__":
