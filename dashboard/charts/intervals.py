@@ -31,8 +31,13 @@ class Row:
     note: str = ""
 
 
-def interval_bars(rows: Sequence[Row], title: str, *, share: bool = True, counted: str = "rows") -> Picture:
-    """One a row, in the given order: its value as a point on its interval. Without colour all is told too."""
+def interval_bars(
+    rows: Sequence[Row], title: str, *, share: bool = True, counted: str = "rows", legend: bool = True
+) -> Picture:
+    """One a row, in the given order: its value as a point on its interval. Without colour all is told too.
+
+    `share`: whether the axis is in per cent. `legend`: whether the colours of states are explained.
+    """
     data = pd.DataFrame(
         [
             {
@@ -66,6 +71,8 @@ def interval_bars(rows: Sequence[Row], title: str, *, share: bool = True, counte
     axis = alt.Axis(format=".2~p" if share else "~g", tickCount=6)
     x = alt.X("value:Q", title=title, axis=axis, scale=alt.Scale(zero=True))
     colour = state_colour(data["state"])
+    if not legend:
+        colour = colour.legend(None)
     bars = base.mark_bar(height=12, opacity=0.3, cornerRadiusEnd=2).encode(x=x, color=colour)
     lines = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title), x2="high:Q", color=colour)
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=x, color=colour, tooltip=tips)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, pickers, verdicts, words
+from dashboard import address, maps, pickers, verdicts, words
 from dashboard.charts.cells import point
 from dashboard.charts.intervals import Row, interval_bars
 from dashboard.charts.over_time import over_time
@@ -13,6 +13,7 @@ from dashboard.reader import read
 from dashboard.states import state_of
 from dashboard.tables import measurement_table, show
 from dashboard.views.bias import IMPACT, MONITOR, BiasView, Gap, bias
+from dashboard.views.columns import TABLED
 from dashboard.views.fairness_words import GAPS, METRICS, NOT_ALL
 from storage.records import Judgement
 
@@ -20,8 +21,8 @@ _GROUPS = (
     "column", "value", "reading", "state", "interval low", "interval high", "lower bound", "n",
 )  # fmt: skip
 _GAPS = (
-    "metric", "value", "state", "interval low", "interval high", "lower bound", "upper bound", "n",
-    "demanded", "greatest", "least",
+    "metric", "value", "state", "demanded", "greatest", "least", "interval low", "interval high",
+    "lower bound", "upper bound", "n",
 )  # fmt: skip
 _PAIRS = ("column", "value", "interval low", "interval high", "n")
 _LINES = """\
@@ -52,8 +53,8 @@ def page() -> None:
     _groups(view)
     _gaps(view)
     with st.expander(
-        "Everything about these groups in this window, and the gap in all windows shown, "
-        "as /api/measurements gives it"
+        "Everything about these groups in this window, and the gap in the windows shown, the newest "
+        f"{TABLED} at most, as /api/measurements gives it"
     ):
         show(measurement_table(view.everything), key="measurements")
 
@@ -114,7 +115,12 @@ def _groups(view: BiasView) -> None:
         return
     st.caption(f"`{metric}`: {METRICS[metric]}.")
     st.altair_chart(
-        interval_bars([_row(each, view) for each in view.groups], metric, share=metric != IMPACT),
+        interval_bars(
+            [_row(each, view) for each in view.groups],
+            metric,
+            share=metric != IMPACT,
+            legend=metric == IMPACT,
+        ),
         width="stretch",
         alt="The metric of every group with its interval; the table below holds the numbers",
     )
@@ -170,20 +176,19 @@ def _gaps(view: BiasView) -> None:
     if gap is None:
         return
     st.caption(f"`{gap}`: {GAPS[gap]}.")
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.altair_chart(
-            over_time(view.over_time, gap, picked=view.picked, height=280),
-            width="stretch",
-            alt="The gap, window by window, with its interval and bound; the tables hold the numbers",
-        )
-        st.caption("With its 95 % interval; the dashed line is the bound. The large point is the window.")
-    with right:
-        st.text("Between two groups, of the largest:")
-        if view.pairs:
-            show(measurement_table(view.pairs), key="pairs", columns=_PAIRS)
-        else:
-            st.info("There are no two groups with rows enough.")
+    st.altair_chart(
+        over_time(view.over_time, gap, picked=view.picked, height=260),
+        width="stretch",
+        alt="The gap, window by window, with its interval and bound; the tables hold the numbers",
+    )
+    together = maps.together(view.step)
+    st.caption(
+        "With its 95 % interval; the dashed line is the bound. The large point is the window."
+        f"{'' if together is None else ' ' + together}"
+    )
+    if view.pairs:
+        st.text("The same gap between two groups at a time, of the largest:")
+        show(measurement_table(view.pairs), key="pairs", columns=_PAIRS)
 
 
 def _gap_table(gaps: tuple[Gap, ...]) -> pd.DataFrame:

@@ -155,8 +155,7 @@ def _how_many(view: ToxicityView) -> None:
 
 def _over_time(view: ToxicityView, found: ColumnMap) -> None:
     cells = st.columns(2, gap="large")
-    for cell, metric, title in zip(cells, (FLAGGED, SEVERE), ("Share flagged", "Share severe"), strict=True):
-        series = view.series(metric)
+    for cell, series, title in zip(cells, view.over_time, ("Share flagged", "Share severe"), strict=True):
         with cell:
             st.subheader(title, anchor=False)
             if not series:
@@ -168,7 +167,11 @@ def _over_time(view: ToxicityView, found: ColumnMap) -> None:
                 width="stretch",
                 alt=f"{title}, window by window, with its interval and bound; the tables hold the numbers",
             )
-    st.caption("With 95 % intervals; the dashed line is the bound. The large point is the window.")
+    together = maps.together(found.step)
+    st.caption(
+        "With 95 % intervals; the dashed line is the bound. The large point is the window."
+        f"{'' if together is None else ' ' + together}"
+    )
 
 
 def _by_class(view: ToxicityView) -> None:

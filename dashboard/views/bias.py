@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from dashboard.runs import APART, step_of
 from dashboard.states import State, state_of_all
 from dashboard.subjects import NOTHING, Choice, Subject, choose, subject
-from dashboard.views.columns import alerts_of
+from dashboard.views.columns import TABLED, alerts_of, newest_windows, series
 from dashboard.views.fairness_words import COMPARED, GAPS, METRICS
 from dashboard.words import stamp
 from storage import judged
@@ -55,7 +57,9 @@ class BiasView:
     gap: Choice = NOTHING  # the gap that is shown over time
     of_window: tuple[Judgement, ...] = ()  # everything of the grouping in the chosen window
     gaps: tuple[Gap, ...] = ()  # between all groups
-    over_time: tuple[Judgement, ...] = ()  # the chosen gap
+    step: timedelta = APART  # how long the runs are that windows are put together in
+    over_time: tuple[Judgement, ...] = ()  # the chosen gap, the worst of each run
+    measured: tuple[Judgement, ...] = ()  # the same, in the newest windows shown
     impacts: tuple[tuple[Judgement, BreachedRun | None], ...] = ()  # breached ones
     alerts: tuple[Alert, ...] = ()
 
@@ -67,7 +71,7 @@ class BiasView:
     @property
     def everything(self) -> list[Judgement]:
         """All of the grouping in the window, and the chosen gap in the others."""
-        others = [each for each in self.over_time if each.window != self.picked]
+        others = [each for each in self.measured if each.window != self.picked]
         return [*self.of_window, *others]
 
     @property
@@ -206,12 +210,16 @@ def _compared(
     impacts = [
         each for each in view.of_window if each.measurement.metric == IMPACT and each.measurement.breached
     ]
+    step = step_of(view.subject.shown)
+    newest = newest_windows(view.subject, TABLED) or span
     return replace(
         view,
+        step=step,
         gaps=tuple(gaps),
         gap=gap,
         metric=choose([name for name in METRICS if name in there], address.get("metric")),
-        over_time=tuple(judged.judgements_between(snapshot, scope, span, asked)),
+        over_time=series(snapshot, scope, span, asked, step=step, of_window=found),
+        measured=tuple(judged.judgements_between(snapshot, scope, newest, asked)),
         impacts=tuple((each, breached_run(snapshot, each)) for each in impacts),
     )
 

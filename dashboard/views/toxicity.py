@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.subjects import Subject, subject
-from dashboard.views.columns import TABLED, ColumnMap, alerts_of, column_map, newest_windows, worst_slices
+from dashboard.views.columns import (
+    TABLED,
+    ColumnMap,
+    alerts_of,
+    column_map,
+    newest_windows,
+    series,
+    worst_slices,
+)
 from dashboard.views.scoring import ScoringLine, scoring_line
 from storage import judged
 from storage.accounts import lags
@@ -66,7 +74,7 @@ class ToxicityView:
     text: TextColumn | None = None  # the chosen one
     class_name: str = ""  # and its chosen class
     of_all: tuple[Judgement, ...] = ()  # everything of the chosen window
-    over_time: tuple[Judgement, ...] = ()  # what decides about the chosen class, in all windows shown
+    over_time: tuple[tuple[Judgement, ...], ...] = ()  # each that decides about the class, the worst of runs
     measured: tuple[Judgement, ...] = ()  # everything about the column and class, in the newest of them
     slices: tuple[Judgement, ...] = ()  # the share flagged, the worst first
     verdicts: tuple[tuple[Judgement, BreachedRun | None], ...] = ()  # of what decides, in the chosen window
@@ -80,16 +88,14 @@ class ToxicityView:
 
     def shares(self, text: TextColumn, metric: str) -> list[Judgement]:
         """A share of every class of a column in the chosen window."""
-        wanted = {text.measured_as(name) for name in text.classes}
-        return [
-            each
-            for each in self.of_all
-            if each.measurement.metric == metric and each.measurement.column in wanted
-        ]
+        found = {each.measurement.column: each for each in self.of_all if each.measurement.metric == metric}
+        ordered = sorted(text.classes, key=self._place)
+        return [found[text.measured_as(name)] for name in ordered if text.measured_as(name) in found]
 
-    def series(self, metric: str) -> list[Judgement]:
-        """One share of the chosen class, window by window."""
-        return [each for each in self.over_time if each.measurement.metric == metric]
+    def _place(self, class_name: str) -> tuple[int, str]:
+        """Classes in the order of the model that scores."""
+        known = self.scorer.classes if self.scorer is not None else ()
+        return known.index(class_name) if class_name in known else len(known), class_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,25 +169,22 @@ def _of_class(
     newest = newest_windows(view.subject, TABLED) or picked
     texts = _text_columns(of_all, view.subject.registered)
     text = next((each for each in texts for name in each.classes if each.measured_as(name) == chosen), None)
-    over_time = [
-        each
-        for metric in DECIDING
-        for each in judged.judgements_between(snapshot, scope, columns.span, replace(of_class, metric=metric))
-    ]
     named = () if text is None else (replace(everything, column=text.name),)
     slices = across_slices(
         snapshot, scope, view.subject.slice.options, picked, replace(of_class, metric=FLAGGED)
     )
-    deciding = [
-        each for each in of_all if each.measurement.column == chosen and each.measurement.metric in DECIDING
-    ]
+    of_chosen = [each for each in of_all if each.measurement.column == chosen]
+    deciding = [each for each in of_chosen if each.measurement.metric in DECIDING]
     view = replace(
         view,
         texts=texts,
         text=text,
         class_name="" if text is None else chosen.removeprefix(f"{text.name}."),
         of_all=tuple(of_all),
-        over_time=tuple(over_time),
+        over_time=tuple(
+            series(snapshot, scope, columns.span, one, step=columns.step, of_window=of_chosen)
+            for one in (replace(of_class, metric=metric) for metric in DECIDING)
+        ),
         measured=tuple(
             each
             for asked in (*named, of_class)
