@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from storage import tables
 from storage.measurements import judgement_of
@@ -21,6 +22,14 @@ Snapshot = Connection
 """What a question is asked of, as `Database.read` gives it: for callers that have no business with SQL."""
 
 _TABLE = tables.measurement
+_HAS_UPPER = _TABLE.c.bound_upper.is_not(None)
+_IS_KNOWN = sa.and_(_TABLE.c.value.is_not(None), sa.or_(_HAS_UPPER, _TABLE.c.bound_lower.is_not(None)))
+_FIGURES = (
+    sa.func.max(_TABLE.c.value).label("largest"),
+    sa.func.max(sa.case((_HAS_UPPER, _TABLE.c.value))).label("largest_bounded"),
+    sa.func.sum(sa.case((_IS_KNOWN, 1), else_=0)).label("known"),
+    sa.func.sum(sa.case((_TABLE.c.breached, 1), else_=0)).label("breached"),
+)
 _Where = tuple[sa.ColumnElement[bool], ...]
 
 
@@ -81,7 +90,8 @@ def newest_span(snapshot: Snapshot, scope: Scope, windows: int) -> Window | None
     starts = list(snapshot.scalars(_newest(_TABLE.c.start, _of(scope), windows)))
     if not starts:
         return None
-    newest = sa.select(sa.func.max(_TABLE.c.end)).where(*_of(scope), _TABLE.c.start == max(starts))
+    # Asked as a range, for which SQLite takes the index by start and not the longer one that holds `end`.
+    newest = sa.select(sa.func.max(_TABLE.c.end)).where(*_of(scope), _TABLE.c.start >= max(starts))
     return Window(start=min(starts), end=snapshot.scalars(newest).one())
 
 
@@ -100,34 +110,29 @@ def figures_between(
     ]
     metric = sa.case((_TABLE.c.monitor.in_(together), ""), else_=_TABLE.c.metric).label("metric")
     key = (_TABLE.c.monitor, metric, _TABLE.c.start, _TABLE.c.end)
-    upper, lower, value = _TABLE.c.bound_upper, _TABLE.c.bound_lower, _TABLE.c.value
-    is_known = sa.and_(value.is_not(None), sa.or_(upper.is_not(None), lower.is_not(None)))
     question = (
-        sa.select(
-            *key,
-            sa.func.max(value).label("largest"),
-            sa.func.max(sa.case((upper.is_not(None), value))).label("largest_bounded"),
-            sa.func.sum(sa.case((is_known, 1), else_=0)).label("known"),
-            sa.func.sum(sa.case((_TABLE.c.breached, 1), else_=0)).label("breached"),
-        )
+        sa.select(*key, *_FIGURES)
         .where(*_of(scope), _TABLE.c.start >= span.start, _TABLE.c.start < span.end)
         .where(_TABLE.c.end <= span.end, sa.or_(_TABLE.c.monitor.in_(together), *named))
         .group_by(*key)
     )
-    return [
-        Figures(
-            monitor=monitor,
-            metric=metric,
-            window=Window(start=start, end=end),
-            largest=largest,
-            largest_bounded=largest_bounded,
-            known=known,
-            breached=breached,
-        )
-        for monitor, metric, start, end, largest, largest_bounded, known, breached in snapshot.execute(
-            question
-        )
-    ]
+    return [_figures(row) for row in snapshot.execute(question)]
+
+
+def newest_figures(snapshot: Snapshot, scope: Scope, windows: int) -> list[Figures]:
+    """What was said last of every metric, among the newest windows of a scope."""
+    span = newest_span(snapshot, scope, windows)
+    if span is None:
+        return []
+    key = (_TABLE.c.monitor, _TABLE.c.metric, _TABLE.c.start, _TABLE.c.end)
+    question = (
+        sa.select(*key, *_FIGURES)
+        .where(*_of(scope), _TABLE.c.start >= span.start, _TABLE.c.end <= span.end)
+        .group_by(*key)
+        .order_by(_TABLE.c.start, _TABLE.c.end)
+    )
+    newest = {(each.monitor, each.metric): each for each in map(_figures, snapshot.execute(question))}
+    return [newest[name] for name in sorted(newest)]
 
 
 def judgements_between(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> list[Judgement]:
@@ -143,6 +148,18 @@ def judgements_between(snapshot: Snapshot, scope: Scope, span: Window, asked: As
     if asked.column is not None:
         question = question.where(_TABLE.c.column == asked.column)
     return [judgement_of(row) for row in snapshot.execute(question)]
+
+
+def _figures(row: Row[*tuple[Any, ...]]) -> Figures:
+    return Figures(
+        monitor=row.monitor,
+        metric=row.metric,
+        window=Window(start=row.start, end=row.end),
+        largest=row.largest,
+        largest_bounded=row.largest_bounded,
+        known=row.known,
+        breached=row.breached,
+    )
 
 
 def _of(scope: Scope) -> _Where:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,12 +20,21 @@ from storage.accounts import Lag, accounting, lags, producer_accounts
 from storage.alerts import open_alerts
 from storage.clock import Clock
 from storage.errors import StorageError
+from storage.judged import Figures, Snapshot, arms, newest_figures
 from storage.labels import refused_labels, waiting_count
-from storage.records import Action
+from storage.records import Action, Scope
+from storage.windows import model_clocks
 
 log = logging.getLogger(__name__)
 
 PREFIX = "inferwatch_"
+
+LATELY = timedelta(days=1)
+"""For how long after its last event the numbers of a model version are told."""
+MOST_VERSIONS = 100
+"""Of how many model versions, those with the newest traffic first."""
+WINDOWS = 3
+"""How many windows back: some monitors wait for labels or scores."""
 
 
 class MonitorCollector(Collector):
@@ -122,6 +131,7 @@ class MonitorCollector(Collector):
             alerts = open_alerts(connection)
             refused = refused_labels(connection)
             waiting = waiting_count(connection)
+            measured = _newest_figures(connection, self._clock())
         yield _counter("events_stored", "Events in the segment log, ever", account.stored)
         yield _counter("events_counted", "Events counted by every monitor", account.counted)
         yield _counter("quarantined", "Events set aside by a monitor", account.quarantined)
@@ -136,6 +146,7 @@ class MonitorCollector(Collector):
             states.add_metric([rule, state], n)
         yield states
         yield _gauge("labels_waiting", "Labels that wait for their event", waiting)
+        yield from _measured_families(measured)
         given_up = CounterMetricFamily(f"{PREFIX}labels_refused", "Labels given up", labels=["reason"])
         for reason, n in sorted(refused.items()):
             given_up.add_metric([reason], n)
@@ -171,3 +182,32 @@ def _gauge(name: str, about: str, value: float) -> Metric:
 
 def _counter(name: str, about: str, value: float) -> Metric:
     return CounterMetricFamily(f"{PREFIX}{name}", about, value=value)
+
+
+def _newest_figures(snapshot: Snapshot, now: datetime) -> list[tuple[Scope, Figures]]:
+    """What was measured last of every version and arm that has had traffic lately."""
+    lately = [clock for clock in model_clocks(snapshot) if now - clock.counted_at < LATELY]
+    scopes = [
+        scope
+        for clock in sorted(lately, key=lambda clock: clock.counted_at, reverse=True)[:MOST_VERSIONS]
+        for scope in arms(snapshot, clock.model, clock.version)
+    ]
+    return [(scope, each) for scope in scopes for each in newest_figures(snapshot, scope, WINDOWS)]
+
+
+def _measured_families(measured: Sequence[tuple[Scope, Figures]]) -> Iterator[Metric]:
+    """No column is a label: there may be thousands. The page of the monitor says which it is."""
+    labels = ["monitor", "name", "model", "version", "arm"]
+    values = GaugeMetricFamily(
+        f"{PREFIX}measurement", "What was measured last, the largest over all columns", labels=labels
+    )
+    breached = GaugeMetricFamily(
+        f"{PREFIX}measurements_breached", "How many columns are breached, when measured last", labels=labels
+    )
+    for scope, each in measured:
+        named = [each.monitor, each.metric, scope.model, scope.version, scope.arm.value]
+        if each.largest is not None:
+            values.add_metric(named, each.largest)
+        breached.add_metric(named, each.breached)
+    yield values
+    yield breached
