@@ -15,6 +15,8 @@ from gateway.logs import Lines
 from gateway.settings_file import load_settings
 from gateway.supervisor import Child, Supervisor
 
+_MOVE = "move all ports of the demo: --port-offset 100"
+
 
 def run_demo(path: Path, *, keep: bool, port_offset: int) -> None:
     """Until Ctrl-C or SIGTERM. Raises `StartError` before anything was touched, where it cannot run."""
@@ -22,7 +24,7 @@ def run_demo(path: Path, *, keep: bool, port_offset: int) -> None:
     with folder.held():
         going_on = keep and folder.used
         ports = DemoPorts.of(load_settings(folder.config)) if going_on else DemoPorts.moved(port_offset)
-        ports.check()
+        ports.check(mend=f"change it in {folder.config}" if going_on else _MOVE)
         if going_on:
             typer.echo(f"Going on with what the demo left in {folder.path}.")
         else:

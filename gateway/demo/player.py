@@ -11,6 +11,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -22,13 +23,19 @@ from gateway.lean_http import Answer, LeanConnection
 from storage.clock import Clock
 
 _CONNECTIONS = 4
-_TRIES = 30
-_PAUSE_S = (0.5, 10.0)
-"""Between two tries, from and to; the gateway may ask for a longer one, up to the last."""
 _LABELS_AT_ONCE = 500
 _MOST_LABELS = 20_000
 _TRICKLE = {"n_loans": 30, "n_messages": 12}
 """Rows a minute after the story, when a minute takes a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often a request is tried that the gateway cannot take now, and how long to wait between."""
+
+    tries: int = 30
+    pause_s: float = 0.5  # doubles with each try
+    longest_s: float = 10.0  # even where the gateway asks for a longer pause
 
 
 class Progress:
@@ -52,11 +59,14 @@ class Progress:
 class Player:
     """Plays the story from its start, or what comes after it."""
 
-    def __init__(self, url: str, progress: Progress, *, clock: Clock) -> None:
+    def __init__(
+        self, url: str, progress: Progress, *, clock: Clock, patience: Patience | None = None
+    ) -> None:
         self._connections = [LeanConnection(url) for _ in range(_CONNECTIONS)]
         self._for_labels = LeanConnection(url)
         self._progress = progress
         self._clock = clock
+        self._patience = patience or Patience()
         self._late: list[tuple[datetime, int, str, str]] = []  # labels by when they become known
         self._order = itertools.count()
 
@@ -140,8 +150,8 @@ class Player:
 
     async def _insist(self, connection: LeanConnection, path: str, body: object) -> Answer:
         """Ask again where the gateway is busy, or starts anew; not for ever. Raises `ReplayError`."""
-        data, pause_s, problem = msgspec.json.encode(body), _PAUSE_S[0], ""
-        for _ in range(_TRIES):
+        data, pause_s, problem = msgspec.json.encode(body), self._patience.pause_s, ""
+        for _ in range(self._patience.tries):
             try:
                 answer = await connection.post(path, data)
             except ReplayError as exc:
@@ -150,8 +160,8 @@ class Player:
                 if answer.status not in (429, 503):
                     return answer
                 problem, wanted_s = f"the gateway refuses with {answer.status}", answer.retry_after_s
-            await asyncio.sleep(min(wanted_s or pause_s, _PAUSE_S[1]))
-            pause_s = min(2 * pause_s, _PAUSE_S[1])
+            await asyncio.sleep(min(wanted_s or pause_s, self._patience.longest_s))
+            pause_s = min(2 * pause_s, self._patience.longest_s)
         raise ReplayError(problem)
 
 

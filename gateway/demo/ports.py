@@ -49,14 +49,14 @@ class DemoPorts:
             inbox=email.port + _INBOX_ABOVE_SMTP,
         )
 
-    def check(self) -> None:
+    def check(self, *, mend: str) -> None:
         """Raises `StartError` that says which port is taken, by whom, and what to do."""
         wanted = {
             "gateway": self.gateway, "dashboard": self.dashboard, "metrics of the monitor": self.metrics,
             "mail catcher": self.smtp, "inbox": self.inbox,
         }  # fmt: skip
         for who, port in wanted.items():
-            problem = port_problem(who, LOOPBACK, port, mend="move all ports of the demo: --port-offset 100")
+            problem = port_problem(who, LOOPBACK, port, mend=mend)
             if problem is not None:
                 raise StartError(problem)
 

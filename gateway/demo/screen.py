@@ -52,7 +52,7 @@ def screen_of(stream: TextIO, view: View) -> Iterator[Screen]:
             console.print(Text(f"{words[0]:<11}{words[1]}"))
         yield _Lines(console)
         return
-    with Live(_display(view), console=Console(file=stream), refresh_per_second=4, transient=False) as live:
+    with Live(display(view), console=Console(file=stream), refresh_per_second=4, transient=False) as live:
         yield _Display(live)
 
 
@@ -61,7 +61,7 @@ class _Display:
     live: Live
 
     def show(self, view: View) -> None:
-        self.live.update(_display(view))
+        self.live.update(display(view))
 
     def say(self, line: str) -> None:
         """The display shows it already."""
@@ -84,7 +84,8 @@ def page_of(scene: Scene, ports: DemoPorts) -> str:
     return f"{ports.dashboard_url}/{scene.page}{of}"
 
 
-def _display(view: View) -> Panel:
+def display(view: View) -> Panel:
+    """All of it, for 80 columns and 24 lines."""
     parts: list[RenderableType] = [
         _facts(_addresses(view)),
         Text(),

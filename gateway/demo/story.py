@@ -26,7 +26,7 @@ class Scene:
     minutes: int  # of simulated time
     changes: frozenset[Change]
     expected: str  # what a person should see of it
-    page: str  # the page of the dashboard that explains it
+    page: str  # the page of the dashboard that explains it; "" is the first
     model: str | None = None  # on that page
     monitor: str | None = None  # whose alert is expected
 
@@ -37,7 +37,7 @@ _UNFAIR = _TOXIC | {Change.UNFAIR}
 
 SCENES = (
     Scene(
-        title="All is well", minutes=40, changes=frozenset(), page="overview",
+        title="All is well", minutes=40, changes=frozenset(), page="",
         expected="no alert",
     ),
     Scene(
