@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from storage import dialects
 from storage.tables import model_version as table
 from storage.tables import reference as references
+from storage.tables import reference_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,17 @@ def put_reference(connection: Connection, reference: StoredReference) -> None:
         .where(table.c.model == reference.model, table.c.version == reference.version)
         .values(reference=reference.hash)
     )
+
+
+def put_reference_rows(connection: Connection, hash_: str, body: bytes) -> None:
+    """Store a sample of the rows of a reference, as `monitors.reporting.reference` wrote it."""
+    dialects.insert_new(connection, reference_rows, [{"hash": hash_, "body": body}], key=("hash",))
+
+
+def find_reference_rows(connection: Connection, hash_: str) -> bytes | None:
+    """They, by the hash of the reference; None: it was set before rows were kept."""
+    body = connection.scalar(sa.select(reference_rows.c.body).where(reference_rows.c.hash == hash_))
+    return None if body is None else bytes(body)
 
 
 def model_versions(connection: Connection) -> list[ModelVersion]:

@@ -156,11 +156,33 @@ class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class Action(StrEnum):
-    """What a person does about alerts."""
+    """What a person does: about alerts, or to look deeper into a window."""
 
     SILENCE = "silence"
     UNSILENCE = "unsilence"
     ACKNOWLEDGE = "acknowledge"
+    REPORT = "report"
+
+
+class ReportKind(StrEnum):
+    """What a report of a window shows, beside the same of the reference."""
+
+    DATA_DRIFT = "data_drift"
+    DATA_SUMMARY = "data_summary"
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class ReportWish(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which report somebody asks for: of the rows of one scope, from `start` up to, and without, `end`."""
+
+    kind: ReportKind
+    model: str
+    version: str
+    arm: Arm
+    slice: str
+    start: datetime
+    end: datetime
 
 
 class MatchOperator(StrEnum):
@@ -181,7 +203,7 @@ class Matcher(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ActionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What a person did about alerts. It travels the road of events, so it is kept, in its order."""
+    """What a person did. It travels the road of events, so it is kept, in its order."""
 
     at: datetime
     action: Action
@@ -194,6 +216,7 @@ class ActionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     ends_at: datetime | None = None  # of a silence
     silence: str | None = None  # id of the silence to end: the event id of the action that made it
     fingerprint: str | None = None  # of the alert that is acknowledged
+    report: ReportWish | None = None  # that is asked for
 
 
 Record = InferenceEvent | LabelEvent | LabelChange | ActionEvent

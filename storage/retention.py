@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.labels import refuse_labels
 from storage.outbox import Delivery
 from storage.records import AlertStatus
+from storage.reports import MOST_KEPT, beyond_the_newest
 from storage.settings import RetentionSettings
 from storage.tables import (
     acknowledgement,
@@ -26,6 +27,7 @@ from storage.tables import (
     measurement,
     model_clock,
     outbox,
+    report,
     sample,
     sampling_plan,
     segment,
@@ -50,6 +52,7 @@ class Deleted:
     waiting: int  # labels whose event never came
     samples: int  # choices of what to label, and their plans
     actions: int  # silences and acknowledgements
+    reports: int
 
 
 def delete_old(database: Database, settings: RetentionSettings, now: datetime) -> Deleted:
@@ -83,6 +86,10 @@ def delete_old(database: Database, settings: RetentionSettings, now: datetime) -
         + _repeat(database, _rows(sampling_plan, sampling_plan.c.made_at < labelled)),
         actions=_repeat(database, _rows(silence, silence.c.ends_at < measured))
         + _repeat(database, _rows(acknowledgement, _over(measured))),
+        reports=_repeat(
+            database, _rows(report, report.c.asked_at < now - timedelta(days=settings.reports_days))
+        )
+        + _repeat(database, _rows(report, beyond_the_newest(MOST_KEPT))),
     )
     with database.write() as connection:
         dialects.give_space_back(connection)

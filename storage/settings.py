@@ -86,3 +86,6 @@ class RetentionSettings(BaseModel):
         description="days that labels, choices of what to label and the apps' own ids are kept",
     )
     waiting_days: float = Field(default=30, gt=0, description="days that a label waits for its event")
+    reports_days: float = Field(
+        default=90, gt=0, description="days that a report is kept after it was asked for; 100 at most are"
+    )

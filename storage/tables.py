@@ -191,6 +191,13 @@ reference = sa.Table(
     _at("made_at"),
 )
 
+reference_rows = sa.Table(
+    "reference_rows",
+    metadata,
+    _text("hash", primary_key=True),  # of the reference that they are a sample of
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 app_event = sa.Table(
     "app_event",
     metadata,
@@ -396,6 +403,32 @@ audit = sa.Table(
     _text("body"),  # the action, as JSON
     _text("hash"),  # of the row before, the place and the body
     sa.UniqueConstraint("place", name="audit_place"),
+)
+
+report = sa.Table(
+    "report",
+    metadata,
+    _text("id", primary_key=True),  # the event id of the action that asked for it
+    _text("kind"),
+    _text("model"),
+    _text("version"),
+    _text("arm"),
+    _text("slice"),
+    _at("start"),
+    _at("end"),
+    _text("author"),
+    _text("state"),  # asked, making, done or failed
+    sa.Column("progress", sa.Double, nullable=False),  # from 0 to 1
+    sa.Column("tries", sa.Integer, nullable=False),
+    _text("words"),  # what it holds, or why it failed
+    sa.Column("reference_rows", sa.BigInteger, nullable=True),
+    sa.Column("current_rows", sa.BigInteger, nullable=True),
+    _at("asked_at"),
+    _at("made_at", nullable=True),  # when it was done, or failed
+    sa.Column("size", sa.BigInteger, nullable=True),  # of the HTML, in bytes
+    sa.Column("body", sa.LargeBinary, nullable=True),  # the HTML, compressed with zstd
+    sa.Index("report_state", "state", "asked_at"),
+    sa.Index("report_age", "asked_at"),
 )
 
 sampling_plan = sa.Table(

@@ -1,4 +1,5 @@
-"""Writes what people did about alerts from the log to SQL: a stage of its own beside the monitors.
+"""Writes what people did from the log to SQL (about alerts, or which reports they want): a stage of its own
+beside the monitors.
 
 Actions lie in several partitions and come in any order, some of them twice; storage sees to it that every
 order ends the same. They commit with what the monitors count, and the read position, so none is lost.
@@ -12,7 +13,8 @@ from datetime import datetime
 from monitors.process.decoding import Decoded
 from storage.audit import add_actions
 from storage.counting import CountingWrite
-from storage.records import Action, ActionEvent, EventId
+from storage.records import Action, ActionEvent, EventId, ReportWish
+from storage.reports import ask_for_report
 from storage.silences import Silence, acknowledge, add_silence, end_silence
 
 ACTIONS = "actions"
@@ -55,6 +57,9 @@ def _applied(write: CountingWrite, id_: EventId, action: ActionEvent) -> bool:
             return True
         case ActionEvent(action=Action.UNSILENCE, silence=str(silence_id)):
             return end_silence(write.connection, silence_id, ends_at=action.at, ended_by=author)
+        case ActionEvent(action=Action.REPORT, report=ReportWish() as wish):
+            ask_for_report(write.connection, str(id_), wish, author=author, asked_at=action.at)
+            return True
         case ActionEvent(action=Action.ACKNOWLEDGE, fingerprint=str(fingerprint)):
             return acknowledge(
                 write.connection,

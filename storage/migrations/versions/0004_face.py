@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.create_index("segment_time", "segment", ["last_at"])
     op.create_index("quarantine_age", "quarantine", ["stored_at"])
     _labels()
+    _reports()
 
 
 def _labels() -> None:
@@ -37,3 +38,28 @@ def _labels() -> None:
     op.drop_column("label", "conflict")
     everyone: sa.Column[bool] = sa.Column("everyone", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("label_waiting", everyone)
+
+
+def _reports() -> None:
+    """Reports of windows, and the rows of references that they compare with."""
+    op.create_table(
+        "reference_rows",
+        sa.Column("hash", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+    )
+    texts = ("kind", "model", "version", "arm", "slice", "author", "state", "words")
+    op.create_table(
+        "report",
+        sa.Column("id", sa.Text(), primary_key=True, nullable=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in texts),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("start", "end", "asked_at")),
+        sa.Column("progress", sa.Double(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        *(
+            sa.Column(name, sa.BigInteger(), nullable=True)
+            for name in ("reference_rows", "current_rows", "made_at", "size")
+        ),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+    )
+    op.create_index("report_state", "report", ["state", "asked_at"])
+    op.create_index("report_age", "report", ["asked_at"])

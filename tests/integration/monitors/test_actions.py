@@ -95,7 +95,7 @@ def test_what_is_not_known_is_counted_and_no_error(station: Station) -> None:
         for sample in metric.samples
         if sample.name == "inferwatch_actions_unknown_total"
     }
-    assert shown == {"silence": 1, "unsilence": 1, "acknowledge": 2}
+    assert shown == {"silence": 1, "unsilence": 1, "acknowledge": 2, "report": 0}
 
 
 DELIVERIES = [
