@@ -11,7 +11,10 @@ from tests.docs.metrics_page import metrics_page
 from tests.docs.plugins_page import plugins_page
 from tests.docs.settings_page import settings_page
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs" / "reference"
+GRAFANA = ROOT / "docs" / "grafana" / "inferwatch-dashboard.json"
+GRAFANA_RULES = GRAFANA.with_name("alerts.yml")
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
