@@ -41,10 +41,12 @@ def answer(row: Row, label: LabelValue) -> None:
 
 
 def answer_from(row: Row, field: str) -> None:
-    """Send what stands in a field; an empty one says nothing."""
+    """Send what stands in a field, and empty it for the next. An empty one says nothing."""
     label: LabelValue | None = st.session_state.get(field)
     if label is not None:
         answer(row, label)
+        if _held().row != row:  # what was not taken stays in its field
+            st.session_state[field] = None
 
 
 def skip(row: Row) -> None:

@@ -135,13 +135,14 @@ def _buttons(row: Row) -> None:
 
 
 def _long_list(row: Row) -> None:
-    with st.form("class-form", clear_on_submit=True, border=False):
-        st.selectbox("Class", row.question.classes, index=None, key=_CLASS)
-        st.form_submit_button("Send", on_click=desk.answer_from, args=(row, _CLASS), type="primary")
+    st.selectbox(
+        "Class", row.question.classes, index=None, key=_CLASS, on_change=desk.answer_from, args=(row, _CLASS)
+    )
+    st.caption("Type a part of its name; Enter sends it, and the next comes.")
 
 
 def _number(row: Row) -> None:
-    with st.form("number-form", clear_on_submit=True, border=False):
+    with st.form("number-form", border=False):
         st.number_input("A number", value=None, format="%g", key=_NUMBER)
         st.form_submit_button("Send", on_click=desk.answer_from, args=(row, _NUMBER), type="primary")
     st.caption("Enter sends it, and the next comes.")

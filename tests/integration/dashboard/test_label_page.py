@@ -15,7 +15,7 @@ from dashboard.settings import DATABASE_URL, GATEWAY_URL
 from storage.keys import KeyFile, Right
 from tests.helpers.overseeing import Overseen, overseen
 from tests.helpers.ports import free_port
-from tests.helpers.serving import ECHO, ONE_COLUMN
+from tests.helpers.serving import ECHO, ONE_COLUMN, serving
 
 pytestmark = pytest.mark.xdist_group("label-page")  # what they share is set up once
 
@@ -25,6 +25,7 @@ MODELS: list[dict[str, Any]] = [
     {**ECHO, "label": HOSTILE, "outputs": {"classes": ["no", HOSTILE]}},
     {**ONE_COLUMN, "label": "price"},
     {**ONE_COLUMN, "name": "idle"},
+    {**ECHO, "name": "many", "outputs": {"classes": [f"class {number}" for number in range(40)]}},
 ]
 PEOPLE = [{"age": age, "country": "DE", "member": True} for age in range(300)]
 
@@ -35,7 +36,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Overseen]:
         post = running.gateway.post
         post("/v1/models/echo:predict", {"instances": PEOPLE, "at": LATE})
         post("/v1/models/one:predict", {"instances": [{"x": x / 7} for x in range(200)], "at": LATE})
+        post("/v1/models/many:predict", {"instances": PEOPLE, "at": LATE})
         running.wait_for(lambda: progress(running, "echo"))
+        running.wait_for(lambda: progress(running, "many"))
         running.wait_for(lambda: progress(running, "one"))
         yield running
 
@@ -119,6 +122,17 @@ def test_a_number_is_asked_for_where_the_model_gives_one(both: Overseen) -> None
     assert "Wanted: price" in texts(app)
 
 
+def test_of_very_many_classes_one_is_picked_from_a_list(both: Overseen) -> None:
+    first = open_rows(both, "many")[0]
+    app = label_page("many")
+
+    app = app.selectbox(key="class").set_value("class 37").run()
+    both.wait_for(lambda: labels_of(both, first) == ["class 37"])
+
+    assert "You said: class 37" in texts(app)
+    assert app.selectbox(key="class").value is None  # ready for the next
+
+
 def test_the_progress_counts_what_was_answered_here_at_once(both: Overseen) -> None:
     (day,) = progress(both, "echo")
     app = label_page("echo")
@@ -164,15 +178,14 @@ def test_while_the_gateway_is_away_the_row_stays_and_nothing_is_lost(
     assert dict(app.dataframe[0].value.values) == dict(before.values)
 
 
-def test_without_the_right_the_page_says_which_key_is_needed(both: Overseen, tmp_path: Path) -> None:
-    with overseen(tmp_path, models=MODELS[:1]) as other:
-        KeyFile(tmp_path / ".inferwatch" / "keys.json").create(
-            "app", frozenset({Right.INFER}), datetime.now(UTC)
-        )
-        other.wait_for(lambda: other.gateway.get("/api/samples").status == 401)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(GATEWAY_URL, other.gateway.url)
-            app = label_page("echo")
+def test_without_the_right_the_page_says_which_key_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = KeyFile(tmp_path / ".inferwatch" / "keys.json")
+    file.create("app", frozenset({Right.INFER}), datetime.now(UTC))
+    with serving(tmp_path, MODELS[:1]) as locked:
+        monkeypatch.setenv(GATEWAY_URL, locked.url)
+        app = label_page("echo")
 
     assert not app.exception
     assert "inferwatch keys create NAME --right label --right read" in texts(app)
@@ -183,4 +196,4 @@ def test_an_address_of_a_model_that_is_not_there_shows_all(both: Overseen) -> No
 
     assert not app.exception
     assert "names a model that is not there" in texts(app)
-    assert app.selectbox(key="pick-model").options == ["every model", "echo", "idle", "one"]
+    assert app.selectbox(key="pick-model").options == ["every model", "echo", "idle", "many", "one"]
