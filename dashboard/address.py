@@ -12,7 +12,7 @@ SHARED = ("model", "version", "arm", "slice", "range", "from", "to")
 """What one page hands to the next."""
 
 _RESTS_ON_IT: Mapping[str, tuple[str, ...]] = {
-    "model": ("version", "arm", "slice", "from", "to", "column", "window"),
+    "model": ("version", "arm", "slice", "from", "to", "column", "columns", "metric", "window"),
     "version": ("arm", "slice", "from", "to", "window"),
     "arm": ("slice", "window"),
     "slice": ("window",),

@@ -20,7 +20,7 @@ def draw(found: ColumnMap, *, alt: str) -> None:
     many = len(found.part.options) > 1
     if many:
         titles = {name: f"{name} of {len(found.standings):,}" for name in found.part.options}
-        address.pick("Columns, the worst first", "columns", found.part, titles)
+        address.pick("Shown, the worst first", "columns", found.part, titles)
     if found.step > APART:
         st.caption(
             f"More windows than can be told apart: each cell is the worst of {_length(found.step)}, "

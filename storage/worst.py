@@ -65,7 +65,10 @@ def standings(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> l
 def newest_known(snapshot: Snapshot, scope: Scope, span: Window, asked: Asked) -> datetime | None:
     """Start of the newest window in which anything of this is known."""
     start: datetime | None = snapshot.scalar(
-        sa.select(sa.func.max(_TABLE.c.start)).where(*_asked(scope, span, asked), _TABLE.c.value.is_not(None))
+        sa.select(_TABLE.c.start)
+        .where(*_asked(scope, span, asked), _TABLE.c.value.is_not(None))
+        .order_by(_TABLE.c.start.desc())
+        .limit(1)
     )
     return start
 
@@ -161,9 +164,10 @@ def breached_run(snapshot: Snapshot, judgement: Judgement) -> BreachedRun | None
         _TABLE.c.start <= judgement.window.start,
     )
     healthy = snapshot.scalar(
-        sa.select(sa.func.max(_TABLE.c.start)).where(
-            *alike, _TABLE.c.breached.is_(False), _TABLE.c.value.is_not(None)
-        )
+        sa.select(_TABLE.c.start)
+        .where(*alike, _TABLE.c.breached.is_(False), _TABLE.c.value.is_not(None))
+        .order_by(_TABLE.c.start.desc())
+        .limit(1)
     )
     question = sa.select(sa.func.min(_TABLE.c.start), sa.func.count()).where(
         *alike, _TABLE.c.breached.is_(True)

@@ -39,13 +39,14 @@ def over_time(  # noqa: PLR0913  # the numbers, and how they are drawn
         y=alt.Y("low:Q", title=title), y2="high:Q"
     )
     line = base.mark_line(color=BLUE, strokeWidth=1.5).encode(y=value)
+    alone = len(data) == 1  # a line of one point is none
     bounds = [
-        base.mark_line(color=GREY, strokeDash=[5, 4], interpolate="step").encode(y=f"{side}:Q")
+        alt.Chart(data).mark_rule(color=GREY, strokeDash=[5, 4]).encode(y=f"{side}:Q")
+        if alone
+        else base.mark_line(color=GREY, strokeDash=[5, 4], interpolate="step").encode(y=f"{side}:Q")
         for side in ("lower", "upper")
         if data[side].notna().any()
     ]
-    then = alt.Chart(pd.DataFrame({"then": [reference] if reference is not None else []}))
-    known = [then.mark_rule(color=GREY, strokeWidth=1.5).encode(y=alt.Y("then:Q", title=title))]
     tips = [
         alt.Tooltip("span:N", title="window"),
         alt.Tooltip("number:N", title=title),
@@ -65,9 +66,14 @@ def over_time(  # noqa: PLR0913  # the numbers, and how they are drawn
         .mark_text(text="?", color=GREY, fontWeight="bold")
         .encode(y=_BOTTOM, tooltip=tips)
     )
-    return alt.layer(
-        band, *bounds, *(known if reference is not None else []), line, points, unknown
-    ).properties(height=height)
+    return alt.layer(band, *bounds, *_then(reference, title), line, points, unknown).properties(height=height)
+
+
+def _then(reference: float | None, title: str) -> list[alt.Chart]:
+    if reference is None:
+        return []
+    base = alt.Chart(pd.DataFrame({"then": [reference]}))
+    return [base.mark_rule(color=GREY, strokeWidth=1.5).encode(y=alt.Y("then:Q", title=title))]
 
 
 _BOTTOM = alt.value({"expr": "height - 8"})  # of what is left of the height beside axes and legend

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from dashboard.runs import APART, step_of
 from dashboard.subjects import NOTHING, Choice, Subject, choose, subject
-from dashboard.views.columns import TABLED, alerts_of, newest_windows, series, worst_slices
+from dashboard.views.columns import TABLED, alerts_of, newest_windows, offered_windows, series, worst_slices
 from dashboard.words import stamp
 from storage import judged
 from storage.counted import Confusion, confusion, reference_confusion
@@ -67,7 +67,6 @@ class AccuracyView:
     """Everything on the page. What was not chosen, because there is nothing of it, is empty."""
 
     subject: Subject
-    label: str | None = None  # how the model's truth is called
     classes: tuple[str, ...] = ()
     judgeable: bool = True  # whether an answer of this model can be right or wrong
     metric: Choice = NOTHING  # of what every label tells
@@ -77,6 +76,7 @@ class AccuracyView:
     of_window: tuple[Judgement, ...] = ()
     step: timedelta = APART  # how long the runs are that windows are put together in
     over_time: tuple[Judgement, ...] = ()  # the chosen metric, the worst of each run
+    known: bool = False  # whether anything is, of the windows shown
     measured: tuple[Judgement, ...] = ()  # everything, of the newest windows shown
     slices: tuple[Judgement, ...] = ()  # the chosen metric, worst first
     runs: tuple[tuple[str, BreachedRun], ...] = ()  # of each metric, up to the chosen window
@@ -93,7 +93,9 @@ class AccuracyView:
     @property
     def labels(self) -> bool:
         """Whether any label came in the windows shown."""
-        return any(each.measurement.value for each in self.measured if each.measurement.metric == EVERYWHERE)
+        return self.known or any(
+            each.measurement.value for each in self.measured if each.measurement.metric == EVERYWHERE
+        )
 
     @property
     def day(self) -> Window | None:
@@ -132,21 +134,19 @@ def _described(view: AccuracyView, registered: ModelVersion | None) -> AccuracyV
         return view
     manifest = json.loads(registered.manifest)
     outputs = manifest.get("outputs") or {}
-    many = outputs.get("multi_label", False)
     return replace(
         view,
-        label=manifest.get("label"),
         classes=tuple(outputs.get("classes") or ()),
-        judgeable=manifest["task"] not in _NEVER_RIGHT and not many,
+        judgeable=manifest["task"] not in _NEVER_RIGHT and not outputs.get("multi_label", False),
     )
 
 
 def _of_scope(
     snapshot: Snapshot, view: AccuracyView, scope: Scope, span: Window, address: Mapping[str, str]
 ) -> AccuracyView:
-    windows = view.subject.shown[::-1]
-    wanted = address.get("window") or _newest(snapshot, scope, span)
-    window = choose([stamp(each.start) for each in windows], wanted)
+    known_at = _newest(snapshot, scope, span)
+    windows = offered_windows(view.subject, address.get("window"))
+    window = choose([stamp(each.start) for each in windows], address.get("window") or known_at)
     picked = next((each for each in windows if stamp(each.start) == window.chosen), None)
     if picked is None:
         return view
@@ -165,7 +165,8 @@ def _of_scope(
         view,
         metric=metric,
         window=window,
-        windows=windows,
+        windows=tuple(windows),
+        known=known_at is not None,
         of_window=tuple(of_window),
         step=step,
         over_time=series(snapshot, scope, span, chosen, step=step, of_window=of_window),

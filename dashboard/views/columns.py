@@ -64,7 +64,7 @@ def column_map(
     known = standings(snapshot, scope, span, asked)
     part = choose(_parts(known), address.get("columns"))
     column = choose([each.column for each in known], address.get("column"))
-    windows = _offered(subject, address.get("window"))
+    windows = offered_windows(subject, address.get("window"))
     known_at = newest_known(snapshot, scope, span, asked)  # the newest window may hold too few rows yet
     wanted = address.get("window") or (None if known_at is None else stamp(known_at))
     window = choose([stamp(each.start) for each in windows], wanted)
@@ -106,6 +106,14 @@ def newest_windows(subject: Subject, most: int) -> Window | None:
     return Window(start=shown[0].start, end=max(each.end for each in shown)) if shown else None
 
 
+def offered_windows(subject: Subject, wanted: str | None) -> list[Window]:
+    """The windows shown, newest first, and an older one that the address asks for."""
+    windows = list(subject.shown[::-1])
+    if wanted is not None and wanted not in {stamp(each.start) for each in windows}:
+        windows += [each for each in subject.windows if stamp(each.start) == wanted]
+    return windows
+
+
 def alerts_of(snapshot: Snapshot, scope: Scope, monitors: Sequence[str]) -> list[Alert]:
     """Open alerts about one slice, as these monitors raised them."""
     found = open_alerts(snapshot, model=scope.model, version=scope.version)
@@ -127,14 +135,6 @@ def _place(judgement: Judgement) -> tuple[bool, float, str]:
     lower, upper = measured.bounds.lower, measured.bounds.upper
     reach = -measured.value if lower is not None else measured.value / (upper or 1.0)
     return not measured.breached, -reach, judgement.scope.slice
-
-
-def _offered(subject: Subject, wanted: str | None) -> list[Window]:
-    """The windows shown, newest first, and an older one that the address asks for."""
-    windows = list(subject.shown[::-1])
-    if wanted is not None and wanted not in {stamp(each.start) for each in windows}:
-        windows += [each for each in subject.windows if stamp(each.start) == wanted]
-    return windows
 
 
 def _parts(known: Sequence[Standing]) -> list[str]:

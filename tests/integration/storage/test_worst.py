@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,6 +71,25 @@ def test_a_run_is_its_worst_window_and_says_how_many_there_were(stored: Database
     assert first.span == Window(start=START, end=START + 6 * HOUR)
     assert second.judgement.window.start == START + 9 * HOUR
     assert (second.windows, second.breached, second.unknown) == (4, 2, 2)
+
+
+def test_the_worst_of_a_number_that_has_a_lower_bound_is_the_least(database: Database) -> None:
+    ratios = [
+        replace(
+            judged(hour, None, column="sex"),
+            measurement=Measurement(
+                metric="ratio", column="sex", value=value, bounds=Bounds(lower=0.8), n=100
+            ),
+        )
+        for hour, value in enumerate((0.95, 0.85, 0.9))
+    ]
+    with database.write() as connection:
+        add_judgements(connection, ratios, judged_at=START)
+
+    with database.read() as snapshot:
+        (found,) = worst_of_runs(snapshot, SCOPE, SPAN, ASKED, columns=["sex"], step=24 * HOUR)
+
+    assert found.judgement.measurement.value == 0.85
 
 
 def test_a_run_in_which_nothing_is_known_is_unknown(stored: Database) -> None:

@@ -185,10 +185,13 @@ def test_an_estimate_that_depends_on_who_answered_breaches_nothing() -> None:
     others = [change(TWO, sure(0.5), pi=0.5, chosen=True) for _ in range(60)]
 
     for silent in (few, others):
-        measured = said(TWO, learnt(TWO, [*wrong, *silent]), reference)["sampled_accuracy"]
-        assert measured.value == 0.0
-        assert not measured.breached
-    assert said(TWO, learnt(TWO, wrong), reference)["sampled_accuracy"].breached
+        found = said(TWO, learnt(TWO, [*wrong, *silent]), reference)
+        assert found["sampled_accuracy"].value == 0.0
+        assert not found["sampled_accuracy"].breached
+        assert found["sample_depends_on_who"].value == 1.0
+    found = said(TWO, learnt(TWO, wrong), reference)
+    assert found["sampled_accuracy"].breached
+    assert found["sample_depends_on_who"].value == 0.0
 
 
 def test_of_many_classes_an_answer_is_right_or_wrong() -> None:
