@@ -22,7 +22,7 @@ def run_demo(path: Path, *, keep: bool, port_offset: int) -> None:
     """Until Ctrl-C or SIGTERM. Raises `StartError` before anything was touched, where it cannot run."""
     folder = DemoFolder(path=path.resolve())
     with folder.held():
-        going_on = keep and folder.used
+        going_on = keep and folder.config.exists()
         ports = DemoPorts.of(load_settings(folder.config)) if going_on else DemoPorts.moved(port_offset)
         ports.check(mend=f"change it in {folder.config}" if going_on else _MOVE)
         if going_on:

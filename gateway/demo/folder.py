@@ -46,8 +46,8 @@ class DemoFolder:
 
     @property
     def used(self) -> bool:
-        """Whether a demo ran here before."""
-        return self.config.exists()
+        """Whether a demo ran here before, and left anything."""
+        return self.config.exists() or any((self.path / name).exists() for name in _MADE)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -65,9 +65,13 @@ class Mails:
 
     def lines(self) -> list[Line]:
         """The newest ones, newest first."""
-        ids = self.ids()[:_MOST_SHOWN]
-        self._lines = {id_: self._lines.get(id_) or self._line(id_) for id_ in ids}
-        return list(self._lines.values())
+        found: dict[str, Line] = {}
+        for id_ in self.ids()[:_MOST_SHOWN]:
+            line = self._lines.get(id_) or self._line(id_)
+            if line is not None:
+                found[id_] = line
+        self._lines = found
+        return list(found.values())
 
     def source(self, id_: str) -> bytes | None:
         """A mail as it came. None: there is none of this id."""
@@ -86,7 +90,7 @@ class Mails:
         mail = _parsed(source)
         head = source.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
         return Letter(
-            line=self._line(id_),
+            line=_line_of(id_, mail),
             to=_header(mail, "To"),
             date=_header(mail, "Date"),
             text=_body(mail, "plain") or "",
@@ -105,12 +109,18 @@ class Mails:
             html = html.replace(f"cid:{cid}", data)
         return html
 
-    def _line(self, id_: str) -> Line:
-        with (self._folder / f"{id_}{SUFFIX}").open("rb") as file:
-            head = BytesHeaderParser(policy=default).parse(file)
-        caught_at = datetime.strptime(id_.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
-        subject = _header(head, "Subject") or "(no subject)"
-        return Line(id=id_, subject=subject, sender=_header(head, "From"), caught_at=caught_at)
+    def _line(self, id_: str) -> Line | None:
+        try:
+            with (self._folder / f"{id_}{SUFFIX}").open("rb") as file:
+                return _line_of(id_, BytesHeaderParser(policy=default).parse(file))
+        except FileNotFoundError:  # deleted since it was seen
+            return None
+
+
+def _line_of(id_: str, head: Message) -> Line:
+    caught_at = datetime.strptime(id_.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    subject = _header(head, "Subject") or "(no subject)"
+    return Line(id=id_, subject=subject, sender=_header(head, "From"), caught_at=caught_at)
 
 
 def _parsed(source: bytes) -> EmailMessage:

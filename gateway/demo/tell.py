@@ -54,9 +54,7 @@ async def tell(folder: DemoFolder) -> None:
             asyncio.create_task(_show(view, Mails(folder.mails), chronicle, screen)),
         ]
         ended = asyncio.create_task(told.wait())
-        done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        while tasks[0] in done and ended not in done and not tasks[0].exception():
-            done, _ = await asyncio.wait([ended, tasks[1]], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in (ended, *tasks):
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
@@ -68,10 +66,10 @@ async def _play(ports: DemoPorts, progress: Progress) -> None:
     try:
         await _ready(ports)
         start = await _start(ports, utc_now())
+        await Player(ports.gateway_url, progress, clock=utc_now).play(start)
     except ReplayError as exc:
         progress.problem = str(exc)
-        return
-    await Player(ports.gateway_url, progress, clock=utc_now).play(start)
+    await asyncio.Event().wait()  # nothing is sent any more; the display goes on, and says why
 
 
 async def _ready(ports: DemoPorts) -> None:

@@ -62,8 +62,8 @@ def a_mail(subject: str = "[FIRING:1] demo-loans 1: drift in car_age") -> EmailM
 
 
 def test_an_empty_inbox_says_when_the_first_mail_comes(post: Post) -> None:
-    if list(post.folder.glob("*.eml")):
-        pytest.skip("another test has sent a mail to this inbox")
+    for mail in post.folder.glob("*.eml"):
+        mail.unlink()
 
     assert "No mail yet" in post.get("/").text
     assert post.get("/list").status_code == 200
@@ -164,3 +164,12 @@ def test_other_sites_cannot_read_it_by_a_name_of_their_own(post: Post) -> None:
 
     assert answer.status_code == 400
     assert post.get("/").headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_mail_that_is_deleted_is_gone_from_the_list(post: Post) -> None:
+    post.send(a_mail("soon to be deleted"))
+    assert "soon to be deleted" in post.get("/list").text
+
+    (post.folder / f"{post.newest}.eml").unlink()
+
+    assert "soon to be deleted" not in post.get("/").text
