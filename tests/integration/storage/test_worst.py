@@ -81,7 +81,7 @@ def test_the_worst_of_a_number_that_has_a_lower_bound_is_the_least(database: Dat
                 metric="ratio", column="sex", value=value, bounds=Bounds(lower=0.8), n=100
             ),
         )
-        for hour, value in enumerate((0.95, 0.85, 0.9))
+        for hour, value in enumerate((0.95, 0.0, 0.9))
     ]
     with database.write() as connection:
         add_judgements(connection, ratios, judged_at=START)
@@ -89,7 +89,7 @@ def test_the_worst_of_a_number_that_has_a_lower_bound_is_the_least(database: Dat
     with database.read() as snapshot:
         (found,) = worst_of_runs(snapshot, SCOPE, SPAN, ASKED, columns=["sex"], step=24 * HOUR)
 
-    assert found.judgement.measurement.value == 0.85
+    assert found.judgement.measurement.value == 0.0
 
 
 def test_a_run_in_which_nothing_is_known_is_unknown(stored: Database) -> None:
