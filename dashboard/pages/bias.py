@@ -169,7 +169,8 @@ def _gaps(view: BiasView) -> None:
     show(_gap_table(view.gaps), key="gaps", columns=_GAPS)
     st.caption(
         "A gap is breached when even the least that it may be, by its interval, is beyond its bound. Only "
-        f"what is demanded has a bound. {NOT_ALL}"
+        "what is demanded has a bound. Whose rates are the greatest and the least is not shown where a group "
+        f"of few rows has one of them, or the gap is a mean of two. {NOT_ALL}"
     )
     address.pick("Gap", "gap", view.gap)
     gap = view.gap.chosen
@@ -195,9 +196,16 @@ def _gap_table(gaps: tuple[Gap, ...]) -> pd.DataFrame:
     table = measurement_table([each.judgement for each in gaps])
     return table.assign(
         demanded=["yes" if each.demanded else "no" for each in gaps],
-        greatest=[each.between[0] if each.between else words.UNKNOWN for each in gaps],
-        least=[each.between[1] if each.between else words.UNKNOWN for each in gaps],
+        greatest=[_end(each, 0) for each in gaps],
+        least=[_end(each, 1) for each in gaps],
     )
+
+
+def _end(gap: Gap, side: int) -> str:
+    """The group at one end of a gap."""
+    if gap.between is not None:
+        return gap.between[side]
+    return words.UNKNOWN if gap.judgement.measurement.value is None else "not shown"
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ def _scored_by(view: ToxicityView) -> None:
     if scorer is None:
         st.info("No model that scores texts was ever loaded; so far nothing is known of any text.")
     else:
-        which = "the bundled model" if scorer.bundled else "an imported model"
-        st.text(f"Scored by {which} {scorer.model} {scorer.version}: {scorer.words}")
+        name = f"{scorer.model} {scorer.version}"
+        st.text(f"Scored by {scorer.words if name in scorer.words else f'{name}: {scorer.words}'}.")
     st.caption(
         "A score is no verdict on a single text, and this is no moderation: quoting abuse, or speaking of a "
         "group of people, can score as abuse. Read shares against the reference, and texts before you judge."
@@ -114,11 +114,9 @@ def _class(view: ToxicityView, found: ColumnMap) -> None:
     _worst(view, found)
     st.subheader("Statistics of the window", anchor=False)
     chosen = [name for name in (found.column.chosen, view.text and view.text.name) if name]
-    show(
-        measurement_table([each for name in chosen for each in view.of_class(name)]),
-        key="statistics",
-        columns=_STATISTICS,
-    )
+    about = [each for name in chosen for each in view.of_class(name)]
+    about.sort(key=lambda each: each.measurement.metric not in (FLAGGED, SEVERE))
+    show(measurement_table(about), key="statistics", columns=_STATISTICS)
     st.caption(
         f"`{FLAGGED}` and `{SEVERE}` decide: more than healthy, and not by chance. `{OF_TEXTS[0]}` says how "
         f"many texts that rests on, `{OF_TEXTS[1]}` how many of them were longer than the model reads."

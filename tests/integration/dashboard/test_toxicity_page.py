@@ -25,6 +25,8 @@ from tests.helpers.harms import (
     starts,
     writer,
 )
+from tests.helpers.scoring import FORUM, WordScorer, comments
+from tests.helpers.station import a_station
 
 TOXIC = f"{HOSTILE_COLUMN}.toxicity"
 
@@ -135,10 +137,30 @@ def test_texts_of_a_class_are_hidden_again_when_another_is_picked() -> None:
 def test_the_model_that_scores_is_named_with_what_it_is_not() -> None:
     app = toxicity_page()
 
-    assert "Scored by an imported model words 1: a model of no particular interest" in [
-        each.value for each in app.text
-    ]
+    assert "Scored by words 1: a model of no particular interest." in [each.value for each in app.text]
     assert any("this is no moderation" in each.value for each in app.caption)
+
+
+def test_while_texts_wait_for_the_model_they_are_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'waiting.db'}")
+    scorer = WordScorer()
+    scorer.missing = True
+    with a_station(settings.url, partitions=1, scorer=scorer) as station:
+        station.register(FORUM)
+        station.store(comments(20))
+        station.count()
+        station.score()
+    monkeypatch.setenv(DATABASE_URL, settings.url)
+
+    app = toxicity_page(model="forum")
+
+    assert not app.exception
+    assert not app.success
+    assert any("Texts wait for their scores" in each.value for each in app.warning)
+    assert any("20 events wait to be scored" in each.value for each in app.text)
+    assert any("No window of this version has been judged" in each.value for each in app.info)
 
 
 def test_a_model_without_texts_is_said_to_have_none() -> None:
