@@ -139,7 +139,7 @@ def _words(progress: Progress) -> str:
     if progress.at is None:
         return "waiting until gateway and dashboard are ready"
     if progress.told:
-        return "the story is over; a little simulated traffic goes on, so that the pages live"
+        return "the story is over; a little simulated traffic goes on"
     left = STORY_MINUTES - progress.minute
     return (
         f"{progress.at:%H:%M} UTC simulated, an hour takes a minute; {left // 60}:{left % 60:02} to the end"
