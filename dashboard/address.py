@@ -11,8 +11,10 @@ from dashboard.subjects import OWN, Choice
 SHARED = ("model", "version", "arm", "slice", "range", "from", "to")
 """What one page hands to the next."""
 
+_OF_ONE_PAGE = ("column", "columns", "grouping", "metric", "gap", "window")
+
 _RESTS_ON_IT: Mapping[str, tuple[str, ...]] = {
-    "model": ("version", "arm", "slice", "from", "to", "column", "columns", "metric", "window"),
+    "model": ("version", "arm", "slice", "from", "to", *_OF_ONE_PAGE),
     "version": ("arm", "slice", "from", "to", "window"),
     "arm": ("slice", "window"),
     "slice": ("window",),

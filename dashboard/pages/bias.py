@@ -24,11 +24,14 @@ _GAPS = (
     "metric", "value", "state", "demanded", "greatest", "least", "interval low", "interval high",
     "lower bound", "upper bound", "n",
 )  # fmt: skip
+_PLAIN = frozenset({IMPACT, "mean_score", "calibration_error"})
+"""What is no share of rows."""
 _PAIRS = ("column", "value", "interval low", "interval high", "n")
 _LINES = """\
 # model.yaml
 outputs: {classes: ["no", "yes"], positive: "yes"}
-protected: [sex, country, [sex, country]]   # tags or inputs, and intersections of them
+# tags or inputs, and intersections of them:
+protected: [sex, country, [sex, country]]
 """
 
 
@@ -69,10 +72,10 @@ def _nothing_protected(view: BiasView) -> None:
         "This model protects no groups, so whether they are treated alike is unknown. Name what tells them "
         "apart in `model.yaml`, under a new version:"
     )
-    st.code(_LINES, language="yaml")
+    st.code(_LINES, language="yaml", wrap_lines=True)
     st.text("Send what the model does not see as tags, which are for monitoring only:")
     body = '{"instances": [{…}], "tags": {"sex": "f", "country": "DE"}}'
-    st.code(f"curl -s localhost:8080/v1/models/NAME:predict -d '{body}'", language=None)
+    st.code(f"curl -s localhost:8080/v1/models/NAME:predict -d '{body}'", language=None, wrap_lines=True)
 
 
 def _verdict(view: BiasView) -> None:
@@ -118,7 +121,7 @@ def _groups(view: BiasView) -> None:
         interval_bars(
             [_row(each, view) for each in view.groups],
             metric,
-            share=metric != IMPACT,
+            share=metric not in _PLAIN,
             legend=metric == IMPACT,
         ),
         width="stretch",
@@ -127,15 +130,15 @@ def _groups(view: BiasView) -> None:
     table = measurement_table(view.groups).assign(reading=[_reading(each) for each in view.groups])
     show(table, key="statistics", columns=_GROUPS)
     st.caption(
-        "The intervals hold for all groups together, however often one looks. Few rows: only where the "
-        "number may lie is said. Too few: nothing is, and the group is left out of every gap."
+        "Intervals hold for all groups together, however often one looks. Few rows: only where the number "
+        "may lie is said. Too few: nothing is, and the group is left out of every gap of it."
         f"{' ◆ marks the reference group.' if view.reference_group else ''}"
     )
 
 
 def _row(judgement: Judgement, view: BiasView) -> Row:
     measured = judgement.measurement
-    found = point(judgement, words.number if measured.metric == IMPACT else words.share)
+    found = point(judgement, words.number if measured.metric in _PLAIN else words.share)
     low, high = measured.interval or (None, None)
     return Row(
         name=measured.column or "",

@@ -42,7 +42,10 @@ def page() -> None:
     view = read(lambda database: toxicity(database, address.current(), now))
     if not view.has_texts:
         pickers.draw_lists(view.subject)
-        st.info("This model has no texts to score: an input of `type: text`, or the task `generation`.")
+        st.info(
+            "This model has no texts to score. Texts are inputs of `type: text`, and the answers of the task "
+            "`generation`."
+        )
         return
     if view.map is None and view.subject.model.options and not view.runs:
         pickers.draw_lists(view.subject)
