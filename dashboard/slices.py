@@ -12,7 +12,7 @@ from dashboard.tables import measurement_table, show
 from storage.records import Judgement
 
 _KEY = "slice-bars"
-_COLUMNS = ("slice", "metric", "value", "state", "interval low", "interval high", "upper bound", "n")
+_COLUMNS = ("slice", "metric", "value", "n", "state", "interval low", "interval high", "upper bound")
 
 
 def draw(judgements: Sequence[Judgement], title: str, *, share: bool = False) -> None:

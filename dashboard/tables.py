@@ -157,7 +157,11 @@ def show_to_pick(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None
 
 def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
     frame = frame.map(_no_formula).rename(columns=_no_formula)
-    right = {name: st.column_config.TextColumn(alignment="right") for name in _DIGITS if name in frame}
+    right = {
+        name: st.column_config.TextColumn(alignment="right", width=_width(frame[name]))
+        for name in _DIGITS
+        if name in frame
+    }
     counts = {
         str(name): st.column_config.NumberColumn(format="%,d")
         for name in frame
@@ -174,6 +178,12 @@ def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
         )
 
 
+def _width(cells: pd.Series[str]) -> int | None:
+    """Room for all digits, in pixels: one that is cut off on its left reads as another number."""
+    longest = max(map(len, map(str, cells)), default=0)
+    return longest * _DIGIT_PX + _PADDING_PX if longest > _FIT_ANYWAY else None
+
+
 def _no_formula(cell: object) -> object:
     """A text that a spreadsheet would run gets an apostrophe before it, as OWASP advises; numbers stay."""
     if not isinstance(cell, str) or not cell.startswith(_FORMULA):
@@ -187,6 +197,8 @@ def _no_formula(cell: object) -> object:
 
 Place = tuple[int, str]
 """Row and column of a cell."""
+
+_DIGIT_PX, _PADDING_PX, _FIT_ANYWAY = 7, 22, 8
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

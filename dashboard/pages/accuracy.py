@@ -29,7 +29,7 @@ from dashboard.views.accuracy import (
 from dashboard.views.columns import TABLED
 from storage.records import Judgement
 
-_NUMBERS = ("metric", "value", "state", "interval low", "interval high", "lower bound", "upper bound", "n")
+_NUMBERS = ("metric", "value", "n", "state", "interval low", "interval high", "lower bound", "upper bound")
 _WIDE = 250
 _SHARES = frozenset({"label_coverage", "label_conflict_share"})
 
@@ -215,15 +215,12 @@ def _unasked(view: AccuracyView) -> None:
     if not any(each.measurement.n for each in view.series(UNASKED)):
         st.info("None came for the days shown.")
         return
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.altair_chart(
-            over_time(view.series(UNASKED), UNASKED, picked=view.day, zero=False, height=220),
-            width="stretch",
-            alt="Accuracy by labels that came unasked, day by day; the table holds the numbers",
-        )
-    with right:
-        show(measurement_table([found]), key="unasked", columns=_NUMBERS)
+    st.altair_chart(
+        over_time(view.series(UNASKED), UNASKED, picked=view.day, zero=False, height=220),
+        width="stretch",
+        alt="Accuracy by labels that came unasked, day by day; the table holds the numbers",
+    )
+    show(measurement_table([found]), key="unasked", columns=_NUMBERS)
 
 
 def _no_labels(view: AccuracyView) -> None:

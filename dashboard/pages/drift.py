@@ -13,7 +13,7 @@ from dashboard.tables import bin_table, measurement_table, show
 from dashboard.views.columns import TABLED, ColumnMap
 from dashboard.views.drift import DECIDING, MONITOR, DriftView, drift
 
-_STATISTICS = ("metric", "value", "state", "interval low", "interval high", "lower bound", "upper bound", "n")
+_STATISTICS = ("metric", "value", "n", "state", "interval low", "interval high", "upper bound")
 
 
 def page() -> None:

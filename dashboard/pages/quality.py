@@ -14,7 +14,7 @@ from dashboard.views.columns import TABLED, ColumnMap
 from dashboard.views.quality import EXPLAINED, MONITOR, QualityView, quality
 from storage.counted import QUALITY_CELLS
 
-_SHARES = ("metric", "value", "state", "interval low", "interval high", "upper bound", "n")
+_SHARES = ("metric", "value", "n", "state", "interval low", "interval high", "upper bound")
 
 
 def page() -> None:
