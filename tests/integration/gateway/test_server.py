@@ -191,3 +191,18 @@ def test_a_child_that_cannot_start_ends_the_rest() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_what_a_child_says_goes_into_its_log_and_the_error_names_that(tmp_path: Path) -> None:
+    log = tmp_path / "broken.log"
+    says = "import sys; print('why it fails', flush=True); sys.exit(1)"
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    try:
+        with pytest.raises(StartError, match="its error is in .*broken.log"):
+            Supervisor([Child(name="broken", command=[sys.executable, "-c", says], log=log)]).run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert log.read_text() == "why it fails\n"
