@@ -23,6 +23,7 @@ from monitors import kinds
 from monitors.errors import ScoringError
 from monitors.frames import Frame
 from monitors.reference import Reference, reference_of
+from monitors.reporting.rows import sample_of_reference, to_bytes
 from monitors.scores import TextScorer, scores_of_file, text_columns
 from monitors.tables import frame_of_table
 from storage.records import Value
@@ -69,7 +70,9 @@ def set_reference(  # noqa: PLR0913, PLR0917  # each is one thing that it is mad
     frame, about, not_scored = _with_scores(frame_of_table(table, manifest), manifest, scorer)
     reference = reference_of(frame, manifest, file.name, kinds(), about)
     path = repository.reference_path(manifest.name, manifest.version)
-    _write(path, reference.to_bytes())
+    rows = to_bytes(sample_of_reference(frame, manifest), reference.hash)
+    _write(repository.reference_rows_path(manifest.name, manifest.version), rows)
+    _write(path, reference.to_bytes())  # after its rows: who sees it finds them
     return ReferenceSet(
         reference=reference,
         path=path,

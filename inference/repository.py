@@ -34,6 +34,7 @@ from inference.warming import self_test, warm
 
 MANIFEST = "manifest.json"
 REFERENCE = "reference.bin"
+REFERENCE_ROWS = "reference_rows.bin"
 _STAGING = ".adding-"
 
 
@@ -114,6 +115,10 @@ class Repository:
     def reference_path(self, name: str, version: str) -> Path:
         """Where the monitors keep what traffic is compared with. Not one of the hashed files."""
         return self.folder(name, version) / REFERENCE
+
+    def reference_rows_path(self, name: str, version: str) -> Path:
+        """And a sample of its rows, for reports."""
+        return self.folder(name, version) / REFERENCE_ROWS
 
     def verify(self, manifest: Manifest) -> None:
         """Read every file and compare it with its hash. Raises `HashMismatchError`."""

@@ -5,6 +5,7 @@ MonitorError
 ├── MonitorSettingsError      a setting that a monitor does not have, or a value it cannot take
 ├── FrameError                an event whose columns contradict each other: it goes to quarantine
 ├── InvalidReferenceError     bytes that are no reference, or rows that no reference can be made of
+├── ReportError               a report cannot be made: no rows, no reference, or nothing that it could show
 ├── ScoringError              texts cannot be scored: the model that should is missing, broken or not in force
 └── ChannelError              a notice did not reach its channel
 """
@@ -36,6 +37,10 @@ class FrameError(MonitorError):
 
 class InvalidReferenceError(MonitorError):
     """Not a reference. Make it anew with `inferwatch reference set`."""
+
+
+class ReportError(MonitorError):
+    """A report cannot be made. The message says what is missing, and what to do about it."""
 
 
 class ScoringError(MonitorError):

@@ -101,6 +101,29 @@ def search_events(connection: Connection, asked: EventFilter, *, limit: int, mos
     return Found(events=events, read=read, back_to=events[-1].event.at if more else None)
 
 
+Place = tuple[int, int]
+"""Partition and number of a segment."""
+
+
+def places_between(connection: Connection, start: datetime, end: datetime) -> list[Place]:
+    """Where the segments lie that may hold events of a time, the oldest first."""
+    statement = (
+        sa.select(segment.c.partition, segment.c.seq)
+        .where(segment.c.n > 0, segment.c.last_at >= start, segment.c.first_at < end)
+        .order_by(segment.c.last_at, segment.c.partition, segment.c.seq)
+    )
+    return [(partition, seq) for partition, seq in connection.execute(statement)]
+
+
+def events_at(connection: Connection, places: Sequence[Place], asked: EventFilter) -> list[FoundEvent]:
+    """All events of some segments that fit. A segment that was deleted meanwhile has none."""
+    statement = SEGMENTS.where(sa.tuple_(segment.c.partition, segment.c.seq).in_(places))
+    ordered = statement.order_by(segment.c.partition, segment.c.seq)
+    return [
+        found for row in connection.execute(ordered).all() for found in _in_segment(segment_of(row), asked)
+    ]
+
+
 def events_named(connection: Connection, name: str) -> list[EventId]:
     """The events that a text names: an event id, or the own id of an app, of whichever key."""
     called = sa.select(app_event.c.event).where(app_event.c.app_id == name).order_by(app_event.c.tenant)

@@ -23,6 +23,7 @@ from monitors.base import ModelContext, Monitor
 from monitors.errors import InvalidReferenceError
 from monitors.process.decoding import ModelKey
 from monitors.reference import Reference
+from monitors.reporting.rows import from_bytes
 from monitors.settings import MonitorSettings
 from storage.clock import Clock
 from storage.database import Database
@@ -32,6 +33,7 @@ from storage.models import (
     find_reference,
     model_versions,
     put_reference,
+    put_reference_rows,
     register_model,
 )
 from storage.records import Window
@@ -179,12 +181,14 @@ class Watchlist:
 
     def _register(self, repository: Repository, key: ModelKey) -> None:
         folder = repository.folder(*key)
-        stamp = _stamp(folder / MANIFEST, repository.reference_path(*key))
+        rows_path = repository.reference_rows_path(*key)
+        stamp = _stamp(folder / MANIFEST, repository.reference_path(*key), rows_path)
         if self._stamps.get(key) == stamp:
             return
         try:
             manifest = repository.manifest(*key)
             reference = _reference_in(repository.reference_path(*key), manifest)
+            rows = None if reference is None else _rows_in(rows_path, reference)
         except (InferenceError, InvalidReferenceError, OSError) as exc:
             log.error("model not registered", extra={"model": key[0], "version": key[1], "error": str(exc)})
             self._stamps[key] = stamp
@@ -206,6 +210,8 @@ class Watchlist:
                         hash=reference.hash, model=key[0], version=key[1], body=body, made_at=now
                     ),
                 )
+                if rows is not None:
+                    put_reference_rows(connection, reference.hash, rows)
         self._stamps[key] = stamp
         log.info(
             "model registered", extra={"model": key[0], "version": key[1], "reference": reference is not None}
@@ -246,6 +252,15 @@ def _reference_in(path: Path, manifest: Manifest) -> Reference | None:
             f"{path} belongs to {reference.model} {reference.version}; use `inferwatch reference set`"
         )
     return reference
+
+
+def _rows_in(path: Path, reference: Reference) -> bytes | None:
+    """The sample of its rows. None: it was set before rows were kept, or these are still those of another."""
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return body if from_bytes(body)[1] == reference.hash else None
 
 
 def _stamp(*paths: Path) -> _Stamp:

@@ -19,6 +19,7 @@ from monitors.alerts.rules import RuleState, decide
 from monitors.base import ModelContext
 from monitors.frames import Frame, frame_of_columns, frames_of
 from monitors.reference import Reference, reference_of
+from monitors.reporting.rows import sample_of_reference, to_bytes
 from monitors.rulebook import DEFAULT_RULES
 from storage.alerts import save_alerts
 from storage.counting import Counting
@@ -26,7 +27,7 @@ from storage.database import Database, open_writer
 from storage.journal import Journal
 from storage.leases import Leases
 from storage.measurements import add_judgements
-from storage.models import StoredReference, put_reference, register_model
+from storage.models import StoredReference, put_reference, put_reference_rows, register_model
 from storage.records import EventId, InferenceEvent, Judgement, Outcome, Scope, Value, Window
 from storage.segments import SegmentLog
 from storage.settings import DatabaseSettings, JournalSettings
@@ -120,18 +121,20 @@ def _columns(random: np.random.Generator, rows: int, age: float) -> dict[str, li
     }
 
 
-def _reference(manifest: Manifest) -> Reference:
+def _reference(manifest: Manifest) -> tuple[Reference, bytes]:
+    """The reference, and the sample of its rows."""
     random = np.random.default_rng(1)
     columns = _columns(random, 5_000, age=40)
     truth = random.random(5_000) < np.array(columns["score"], dtype=float)
     labels: list[str | int | float | bool | None] = ["yes" if each else "no" for each in truth]
     frame = frame_of_columns(columns, manifest, labels=labels)
-    return reference_of(frame, manifest, "a table of the test", kinds())
+    reference = reference_of(frame, manifest, "a table of the test", kinds())
+    return reference, to_bytes(sample_of_reference(frame, manifest), reference.hash)
 
 
 def _register(database: Database) -> ModelContext:
     manifest = shop()
-    reference = _reference(manifest)
+    reference, rows = _reference(manifest)
     with database.write() as connection:
         register_model(
             connection,
@@ -144,6 +147,7 @@ def _register(database: Database) -> ModelContext:
             hash=reference.hash, model=MODEL, version=VERSION, body=reference.to_bytes(), made_at=BEGIN
         )
         put_reference(connection, stored)
+        put_reference_rows(connection, reference.hash, rows)
     return ModelContext(manifest=manifest, reference=reference)
 
 
