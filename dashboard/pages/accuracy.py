@@ -5,6 +5,8 @@ The three are shown apart, because only the chosen ones speak for all rows.
 
 from __future__ import annotations
 
+import os
+
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +14,7 @@ from dashboard import address, maps, pickers, slices, verdicts, words
 from dashboard.charts.confusion import MOST, confusion_chart, confusion_rows
 from dashboard.charts.over_time import over_time
 from dashboard.reader import read
+from dashboard.settings import gateway_url
 from dashboard.site import PAGES
 from dashboard.states import State, state_of, state_of_all
 from dashboard.tables import measurement_table, show
@@ -227,11 +230,12 @@ def _no_labels(view: AccuracyView) -> None:
     """How to send some."""
     st.info(
         "No label came for the windows shown, so nobody knows how right the answers were. Send labels when "
-        "they become known, with the id of the answer (`x-request-id`):"
+        "they become known, with the id of the answer (`x-request-id`), and "
+        "`-H 'Authorization: Bearer KEY'` where keys are in use:"
     )
     value = '"the class"' if view.classes else "3.5"
     body = f'{{"labels": [{{"id": "EVENT ID", "row": 0, "label": {value}}}]}}'
-    st.code(f"curl -s localhost:8080/api/labels -d '{body}'", language=None)
+    st.code(f"curl -s {gateway_url(os.environ)}/api/labels -d '{body}'", language=None)
     _to_labelling()
 
 
