@@ -199,7 +199,7 @@ def test_what_a_child_says_goes_into_its_log_and_the_error_names_that(tmp_path: 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     try:
-        with pytest.raises(StartError, match="its error is in .*broken.log"):
+        with pytest.raises(StartError, match=r"its error is in .*broken\.log"):
             Supervisor([Child(name="broken", command=[sys.executable, "-c", says], log=log)]).run()
     finally:
         for number, handler in before.items():
