@@ -95,7 +95,7 @@ alerts:
   gateway_url: {ports.gateway_url}
   group_by: [model, version, rule]  # a mail for each kind of trouble
   group_wait: 2s  # hours pass in minutes here; the defaults are made for people
-  group_interval: 10s
+  group_interval: 30s
   email:  # the demo's own mail catcher; nothing leaves this machine
     host: 127.0.0.1
     port: {ports.smtp}
