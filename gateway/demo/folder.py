@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.demo import loans, messages
 from gateway.errors import StartError
 
 _MARK = ".made-by-inferwatch-demo"
 """Holds the hash of the settings as the demo wrote them."""
-_MADE = (".inferwatch", "demo-loans", "demo-messages", "references", "mails", "logs")
+_MODELS = (loans.MODEL, messages.MODEL)
+_MADE = (".inferwatch", *_MODELS, "references", "mails", "logs")
 """Folders that the demo makes, and that it deletes before it starts afresh. It touches no others."""
 
 
@@ -64,11 +66,20 @@ class DemoFolder:
             yield
 
     def clear(self) -> Path | None:
-        """Delete what a demo made. Settings that were edited get another name, which is returned."""
-        for name in _MADE:
-            place = self.path / name
-            if place.is_symlink() or place.is_file():
-                raise StartError(f"{place} is no folder that the demo made; move it away")
+        """Delete what a demo made. Settings that were edited get another name, which is returned.
+
+        Raises `StartError` before anything is deleted, where something of somebody else's lies among it.
+        """
+        places = [self.path / name for name in _MADE]
+        models = (self.path / ".inferwatch" / "models").glob("*")
+        others = [place for place in models if place.name not in _MODELS]
+        others += [place for place in places if place.is_symlink() or place.is_file()]
+        if others:
+            raise StartError(
+                f"{others[0]} was not made by the demo, and a fresh start would delete it; go on with --keep, "
+                "or name another folder with --folder"
+            )
+        for place in places:
             if place.exists():
                 shutil.rmtree(place)
         return self._set_aside()

@@ -78,6 +78,20 @@ def test_settings_that_were_edited_are_kept_under_another_name(tmp_path: Path) -
     assert not folder.config.exists()
 
 
+def test_a_model_that_somebody_added_is_not_deleted(tmp_path: Path) -> None:
+    folder = DemoFolder(path=tmp_path)
+    own = tmp_path / ".inferwatch" / "models" / "churn" / "1"
+    with folder.held():
+        own.mkdir(parents=True)
+        folder.mails.mkdir()
+
+        with pytest.raises(StartError, match=r"churn .* --keep"):
+            folder.clear()
+
+    assert own.exists()
+    assert folder.mails.exists()
+
+
 def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
 
