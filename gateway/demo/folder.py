@@ -76,8 +76,8 @@ class DemoFolder:
         others += [place for place in places if place.is_symlink() or place.is_file()]
         if others:
             raise StartError(
-                f"{others[0]} was not made by the demo, and a fresh start would delete it; use --keep, or name "
-                "another folder with --folder"
+                f"{others[0]} was not made by the demo, and a fresh start would delete it; use --keep, or "
+                "name another folder with --folder"
             )
         for place in places:
             if place.exists():
