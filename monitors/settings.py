@@ -258,6 +258,12 @@ class MonitorSettings(Section):
     lease_s: float = Field(
         default=15.0, gt=1, description="how long a worker keeps a partition without renewing"
     )
+    report_s: float = Field(
+        default=300.0,
+        gt=0,
+        le=3600,
+        description="seconds that making a report may take, in a process of its own",
+    )
     scoring: ScoringSettings = ScoringSettings()
     sampling: SamplingSettings = SamplingSettings()
     metrics_host: str = Field(default="127.0.0.1", description="where the monitor process answers /metrics")

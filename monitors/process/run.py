@@ -1,8 +1,8 @@
 """The monitor process: ships the journal to SQL, runs the monitors, judges, sends.
 
-Four threads, each with a loop that goes on whatever happens to one step: ship, count (and judge), score
-texts, send. With the database away for a while nothing is lost: the journal keeps what was not shipped, and
-every loop tries again.
+Five threads, each with a loop that goes on whatever happens to one step: ship, count (and judge), score
+texts, send, make reports. With the database away for a while nothing is lost: the journal keeps what was not
+shipped, and every loop tries again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from monitors.process.rounds import CountingRound, ScoringRound
 from monitors.process.scorer import EngineScorer
 from monitors.process.stages import Stages, build_stages
 from monitors.process.tenure import Tenure
+from monitors.reporting.maker import Limits, ReportMaker
 from monitors.settings import AlertSettings, MonitorSettings
 from storage.clock import Clock, utc_now
 from storage.counting import Counting
@@ -43,6 +44,7 @@ STOP_S = 20.0
 SEND_POLL_S = 1.0
 IDLE_SEND_POLL_S = 60.0
 WATCH_POLL_S = 5.0
+REPORT_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +125,20 @@ def _run_with(database: Database, stop: threading.Event, settings: ProcessSettin
         scorer=scorer,
     )
     housekeeping = Housekeeping(database, segments, counting, settings=settings.retention, clock=clock)
-    tenures = [Tenure(stages.leases, ttl_s=settings.monitor.lease_s) for _ in ("count", "send", "score")]
+    *tenures, reporting = [
+        Tenure(stages.leases, ttl_s=settings.monitor.lease_s) for _ in ("count", "send", "score", "report")
+    ]
+    maker = ReportMaker(
+        database,
+        counting,
+        reporting,
+        url=settings.database.url,
+        limits=Limits(seconds=settings.monitor.report_s),
+        stop=stop,
+        clock=clock,
+    )
     loops = _loops(stages, housekeeping, tenures, stop, settings)
+    loops.append(Loop("report", maker.step, stop=stop, poll_s=REPORT_POLL_S, after_failure=reporting.forget))
     if settings.monitor.metrics_port is not None:
         collector = MonitorCollector(stages, loops, clock=clock)
         serve_metrics(collector, host=settings.monitor.metrics_host, port=settings.monitor.metrics_port)
@@ -135,7 +149,7 @@ def _run_with(database: Database, stop: threading.Event, settings: ProcessSettin
     ended = [loop.join(STOP_S) for loop in loops]
     scorer.close()
     if all(ended):
-        _release(tenures)
+        _release([*tenures, reporting])
     log.info("monitor process ended", extra={"cleanly": all(ended)})
 
 
