@@ -13,7 +13,7 @@ from gateway.privacy_key import PrivacyKey
 from gateway.redaction import Redaction, described
 from gateway.server import loop_name
 from gateway.settings import Settings
-from gateway.supervisor import port_problem
+from gateway.supervisor import is_ours, port_problem
 from inference.errors import InferenceError
 from inference.repository import Repository
 from monitors import MONITORS
@@ -235,12 +235,18 @@ def _greet(email: EmailSettings) -> None:
 
 
 def _ports(settings: Settings) -> str:
-    wanted = ports(settings)
-    problems = [port_problem(setting, host, port) for setting, (host, port) in wanted.items()]
-    found = [problem for problem in problems if problem is not None]
-    if found:
-        raise _WrongError("; ".join(found))
-    return ", ".join(f"{port} ({setting})" for setting, (_, port) in wanted.items()) + " are free"
+    words, wrong = [], []
+    for setting, (host, port) in ports(settings).items():
+        problem = port_problem(setting, host, port)
+        if problem is None:
+            words.append(f"{port} ({setting}) is free")
+        elif is_ours(port):
+            words.append(f"{port} ({setting}) is held by an inferwatch that runs")
+        else:
+            wrong.append(problem)
+    if wrong:
+        raise _WrongError("; ".join(wrong))
+    return ", ".join(words)
 
 
 def ports(settings: Settings) -> dict[str, tuple[str, int]]:

@@ -30,6 +30,7 @@ _FIRST_S = 5.0
 _STOP_S = 30.0
 _TICK_S = 0.2
 _PR_SET_PDEATHSIG = 1
+_OWN_MODULES = ("gateway.cli", "dashboard")  # as in `python -m dashboard`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,17 +150,36 @@ def port_problem(setting: str, host: str, port: int, *, mend: str | None = None)
     return None
 
 
+def is_ours(port: int) -> bool:
+    """Whether an inferwatch that runs listens there, as far as we may know."""
+    holder = _listener(port)
+    try:
+        command = [] if holder is None else holder.cmdline()
+    except psutil.Error:
+        return False
+    return any(module in command for module in _OWN_MODULES)
+
+
 def _holder(port: int) -> str:
     """Which process holds a port, as far as we may know."""
+    holder = _listener(port)
+    try:
+        name = None if holder is None else holder.name()
+    except psutil.Error:
+        name = None
+    if holder is None or name is None:
+        return ": another process holds it"
+    return f": {name} (process {holder.pid}) holds it"
+
+
+def _listener(port: int) -> psutil.Process | None:
     try:
         for connection in psutil.net_connections(kind="tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                if connection.pid is None:
-                    break
-                return f": {psutil.Process(connection.pid).name()} (process {connection.pid}) holds it"
+                return None if connection.pid is None else psutil.Process(connection.pid)
     except psutil.Error:
         pass
-    return ": another process holds it"
+    return None
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
