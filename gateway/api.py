@@ -64,13 +64,13 @@ def labels_routes(labels: Labels) -> APIRouter:
         """
         body = decode(await request.body(), _LABELS)
         sender = Sender(key=request.scope.get(KEY), everyone=request.scope.get(EVERYONE, False))
-        return _json(labels.add(body, sender))
+        return json_answer(labels.add(body, sender))
 
     errors: dict[int | str, Document] = {400: ERROR, 413: ERROR, 415: ERROR, 503: ERROR}
     router.post(
         "/api/labels",
-        responses={**_answers(LabelsAnswer), **errors},
-        openapi_extra={"requestBody": _body(LabelsBody)},
+        responses={**answers_with(LabelsAnswer), **errors},
+        openapi_extra={"requestBody": body_of(LabelsBody)},
     )(add_labels)
     return router
 
@@ -98,9 +98,9 @@ def samples_routes(database: Database) -> APIRouter:
                 reason="permission_denied",
             )
         tenant = Everyone.EVERYONE if everyone else request.scope.get(KEY)
-        return _json(next_samples(database, tenant=tenant, model=model, limit=limit))
+        return json_answer(next_samples(database, tenant=tenant, model=model, limit=limit))
 
-    answers = {**_answers(SamplesAnswer), 403: ERROR, 503: ERROR}
+    answers = {**answers_with(SamplesAnswer), 403: ERROR, 503: ERROR}
     router.get("/api/samples", responses=answers)(samples)
     return router
 
@@ -128,9 +128,9 @@ def examples_routes(database: Database) -> APIRouter:
             start=_utc(start, "start"),
             end=_utc(end, "end"),
         )
-        return _json(examples_of(database, asked, limit=limit, text=text))
+        return json_answer(examples_of(database, asked, limit=limit, text=text))
 
-    router.get("/api/examples", responses={**_answers(ExamplesAnswer), 503: ERROR})(examples)
+    router.get("/api/examples", responses={**answers_with(ExamplesAnswer), 503: ERROR})(examples)
     return router
 
 
@@ -163,7 +163,7 @@ def question_routes(database: Database, redactions: Redactions) -> APIRouter:
         )
         with database.read() as connection:
             page = reading.measurements(connection, asked, limit=limit, cursor=cursor)
-        return _json(MeasurementsAnswer.of(page))
+        return json_answer(MeasurementsAnswer.of(page))
 
     def event(request: Request, id: Annotated[str, Path(max_length=256)]) -> Response:
         """One event in full: by its id (`x-request-id`), or by the app's own."""
@@ -171,11 +171,11 @@ def question_routes(database: Database, redactions: Redactions) -> APIRouter:
         if story is None:
             message = f"no event '{id}' is stored: it is not known, not shipped yet, or past its retention"
             raise RefusedError(404, message, reason="not_found")
-        return _json(EventAnswer.of(story))
+        return json_answer(EventAnswer.of(story))
 
     away: dict[int | str, Document] = {400: ERROR, 503: ERROR}
-    router.get("/api/measurements", responses={**_answers(MeasurementsAnswer), **away})(measurements)
-    router.get("/api/events/{id}", responses={**_answers(EventAnswer), **away, 404: ERROR})(event)
+    router.get("/api/measurements", responses={**answers_with(MeasurementsAnswer), **away})(measurements)
+    router.get("/api/events/{id}", responses={**answers_with(EventAnswer), **away, 404: ERROR})(event)
     return router
 
 
@@ -187,16 +187,16 @@ def alert_routes(actions: AlertActions) -> APIRouter:
         model: Text = None, status: AlertStatus | None = None, limit: Limit = 200, cursor: Cursor = None
     ) -> Response:
         """What a person should hear about, newest first."""
-        return _json(actions.alerts(model=model, status=status, limit=limit, cursor=cursor))
+        return json_answer(actions.alerts(model=model, status=status, limit=limit, cursor=cursor))
 
     def silences(expired: Annotated[bool, Query(description="also those that are over")] = False) -> Response:
         """The silences that are in force or to come."""
-        return _json(actions.standing(expired=expired))
+        return json_answer(actions.standing(expired=expired))
 
     async def silence(request: Request) -> Response:
         """Tell nobody of some alerts for a while. Answers with the open alerts that this hits."""
         body = decode(await request.body(), _SILENCE)
-        return _json(await run_in_threadpool(actions.silence, body, request.scope.get(KEY)))
+        return json_answer(await run_in_threadpool(actions.silence, body, request.scope.get(KEY)))
 
     def unsilence(
         request: Request,
@@ -206,28 +206,30 @@ def alert_routes(actions: AlertActions) -> APIRouter:
         ] = None,
     ) -> Response:
         """End a silence before its time."""
-        return _json(actions.end(id, author, request.scope.get(KEY)))
+        return json_answer(actions.end(id, author, request.scope.get(KEY)))
 
     async def acknowledge(request: Request, fingerprint: Annotated[str, Path(max_length=256)]) -> Response:
         """Say who looks after an open alert. The latest word wins."""
         body = decode(await request.body() or b"{}", _ACKNOWLEDGE)
         key = request.scope.get(KEY)
-        return _json(await run_in_threadpool(actions.acknowledge, fingerprint, body, key))
+        return json_answer(await run_in_threadpool(actions.acknowledge, fingerprint, body, key))
 
     away: dict[int | str, Document] = {400: ERROR, 503: ERROR}
     sent = {**away, 413: ERROR, 415: ERROR}
-    router.get("/api/alerts", responses={**_answers(AlertsAnswer), **away})(alerts)
-    router.get("/api/silences", responses={**_answers(SilencesAnswer), **away})(silences)
+    router.get("/api/alerts", responses={**answers_with(AlertsAnswer), **away})(alerts)
+    router.get("/api/silences", responses={**answers_with(SilencesAnswer), **away})(silences)
     router.post(
         "/api/silences",
-        responses={**_answers(SilenceMade), **sent, 409: ERROR},
-        openapi_extra={"requestBody": _body(SilenceBody)},
+        responses={**answers_with(SilenceMade), **sent, 409: ERROR},
+        openapi_extra={"requestBody": body_of(SilenceBody)},
     )(silence)
-    router.delete("/api/silences/{id}", responses={**_answers(SilenceEnded), **sent, 404: ERROR})(unsilence)
+    router.delete("/api/silences/{id}", responses={**answers_with(SilenceEnded), **sent, 404: ERROR})(
+        unsilence
+    )
     router.post(
         "/api/alerts/{fingerprint}/acknowledge",
-        responses={**_answers(Acknowledged), **sent, 404: ERROR},
-        openapi_extra={"requestBody": {**_body(AcknowledgeBody), "required": False}},
+        responses={**answers_with(Acknowledged), **sent, 404: ERROR},
+        openapi_extra={"requestBody": {**body_of(AcknowledgeBody), "required": False}},
     )(acknowledge)
     return router
 
@@ -240,7 +242,7 @@ def state_routes(database: Database, engine: Engine, journal: Journal) -> APIRou
         """Every version: state, task, signature, reference, traffic."""
         infos = await run_in_threadpool(_infos, database)
         states = engine.models()
-        return _json(
+        return json_answer(
             ModelsAnswer([ModelAnswer.of(state, infos.get((state.name, state.version))) for state in states])
         )
 
@@ -250,10 +252,10 @@ def state_routes(database: Database, engine: Engine, journal: Journal) -> APIRou
         stats = await run_in_threadpool(lambda: journal.stats)  # looks at the folder
         # Read on the event loop, where requests are counted: never between an append and its count.
         held = JournalAnswer.of(journal.producer, stats)
-        return _json(AccountingAnswer.of(stored, own, journal.tally, held))
+        return json_answer(AccountingAnswer.of(stored, own, journal.tally, held))
 
-    router.get("/api/models", responses=_answers(ModelsAnswer))(models)
-    router.get("/api/accounting", responses={**_answers(AccountingAnswer), 503: ERROR})(accounting)
+    router.get("/api/models", responses=answers_with(ModelsAnswer))(models)
+    router.get("/api/accounting", responses={**answers_with(AccountingAnswer), 503: ERROR})(accounting)
     return router
 
 
@@ -289,14 +291,17 @@ def _utc(at: datetime | None, name: str) -> datetime | None:
         ) from exc
 
 
-def _json(answer: msgspec.Struct) -> Response:
+def json_answer(answer: msgspec.Struct) -> Response:
+    """It, as JSON."""
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-def _answers(kind: type) -> dict[int | str, dict[str, Any]]:
+def answers_with(kind: type) -> dict[int | str, dict[str, Any]]:
+    """What a route answers, for its document."""
     content = {"application/json": {"schema": json_schema(kind)}}
     return {**RESPONSES, 200: {"description": (kind.__doc__ or "").strip(), "content": content}}
 
 
-def _body(kind: type) -> Document:
+def body_of(kind: type) -> Document:
+    """What a route takes, for its document."""
     return {"required": True, "content": {"application/json": {"schema": json_schema(kind)}}}

@@ -33,6 +33,8 @@ from gateway.metrics import GatewayCollector, GatewayMetrics, journal_values
 from gateway.models_routes import model_routes, server_routes, unready, v1_routes
 from gateway.privacy_key import PrivacyKey
 from gateway.redaction import Redaction, Redactions
+from gateway.report_routes import report_routes
+from gateway.reports import ReportDesk
 from gateway.server import make_server, spare_collector
 from gateway.settings import Settings
 from gateway.silences import AlertActions
@@ -111,6 +113,7 @@ def gateway(
     app.include_router(question_routes(database, redactions))
     rule_labels = {rule.name: rule.labels for rule in effective_rules(settings.alerts.rules)}
     app.include_router(alert_routes(AlertActions(journal, database, clock, rule_labels=rule_labels)))
+    app.include_router(report_routes(ReportDesk(journal, database, clock)))
     app.include_router(state_routes(database, engine, journal))
     hot = HotRoutes(
         engine=engine, keys=keys, recorder=Recorder(capture, metrics), redactions=redactions, clock=clock,

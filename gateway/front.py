@@ -29,7 +29,7 @@ EVERYONE = "inferwatch.everyone"
 
 _ANY_KEY = ("/v1", "/v2", "/api/models")
 _LABELLING = frozenset({"/api/labels", "/api/samples"})
-_ACTED_ON = ("/api/silences", "/api/alerts")
+_ACTED_ON = ("/api/silences", "/api/alerts", "/api/reports")
 _ASKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

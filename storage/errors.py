@@ -10,6 +10,7 @@ StorageError
 ├── KeyFileError
 ├── ExposureError
 ├── LeaseLostError
+├── WishError
 └── InvalidPageError
 """
 
@@ -58,6 +59,14 @@ class ExposureError(StorageError):
 
 class LeaseLostError(StorageError):
     """Another worker has taken over what this lease was for. Drop the work in hand; take the lease anew."""
+
+
+class WishError(StorageError):
+    """A report is asked for that cannot be. The message says what there is; `missing`: it may come yet."""
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class InvalidPageError(StorageError):

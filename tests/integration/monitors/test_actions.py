@@ -17,6 +17,7 @@ from storage.audit import broken_at, entries
 from storage.records import Action, ActionEvent, EventId
 from storage.silences import Silence, acknowledgements, find_silence, unknown_silences
 from tests.helpers.acting import AT, a_firing_alert, a_silencing, an_acknowledging, an_unsilencing
+from tests.helpers.reporting import an_asking
 from tests.helpers.station import CrashError, Station, a_station, traffic
 
 HOUR = timedelta(hours=1)
@@ -76,6 +77,15 @@ def test_an_open_alert_is_acknowledged(station: Station) -> None:
     with station.database.read() as connection:
         (found,) = acknowledgements(connection).values()
     assert (found.fingerprint, found.starts_at, found.author) == ("f1", AT, "ann")
+
+
+def test_a_report_that_is_asked_for_waits_to_be_made_with_who_asked(station: Station) -> None:
+    (id_,) = station.store([an_asking(author="ann", key="app")])
+
+    station.count()
+
+    (row,) = station.rows(tables.report)
+    assert (row.id, row.state, row.author, row.kind) == (str(id_), "asked", "ann (key app)", "data_drift")
 
 
 def test_what_is_not_known_is_counted_and_no_error(station: Station) -> None:
