@@ -19,6 +19,7 @@ from gateway.channel_commands import channels_app
 from gateway.command_options import CONFIG, Config, Key, Url, gateway_url, url_of
 from gateway.key_commands import keys_app
 from gateway.model_commands import models_app, reference_app
+from gateway.report_command import report
 from gateway.rule_commands import rules_app
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(silence_app, name="silence")
 app.command()(audit)
+app.command()(report)
 app.add_typer(channels_app, name="channels")
 app.add_typer(rules_app, name="rules")
 
