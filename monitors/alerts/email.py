@@ -117,7 +117,7 @@ class EmailChannel:
     def _words(self, notice: Notice) -> Mapping[str, object]:
         return {
             "notice": notice,
-            "dashboard_url": self.dashboard_url,
+            "page": self.dashboard_url and telling.page_of(notice, self.dashboard_url),
             "silencing": telling.silencing(notice, self.gateway_url),
         }
 

@@ -79,7 +79,7 @@ class PagerDutyChannel:
     def _links(self, notice: Notice) -> list[dict[str, str]]:
         links = [{"href": address, "text": "Runbook"} for address in telling.runbooks(notice)[:5]]
         if self.dashboard_url is not None:
-            links.insert(0, {"href": self.dashboard_url, "text": "Dashboard"})
+            links.insert(0, {"href": telling.page_of(notice, self.dashboard_url), "text": "Dashboard"})
         return links
 
 

@@ -82,7 +82,7 @@ class SlackChannel:
         yield from map(_section, telling.advice(notice))
         links = [(address, "Runbook") for address in telling.runbooks(notice)[:3]]
         if self.dashboard_url is not None:
-            links.insert(0, (self.dashboard_url, "Open the dashboard"))
+            links.insert(0, (telling.page_of(notice, self.dashboard_url), "Open the dashboard"))
         if links:
             words = "  ".join(f"<{_target(address)}|{name}>" for address, name in links)
             yield {"type": "section", "text": {"type": "mrkdwn", "text": words, "verbatim": True}}

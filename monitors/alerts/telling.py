@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import urlencode
 
 from monitors.alerts.groups import Notice, NoticeReason
 from monitors.alerts.words import plain
@@ -21,6 +22,11 @@ from storage.records import ALL, Alert, Arm, Severity
 REPLAY = "This comes from a replay of past traffic, judged as it would have been then."
 SILENCE = "4h"
 MOST_ADVICE = 5
+_PAGES = {
+    "drift": "drift", "quality": "quality", "toxicity": "toxicity", "bias": "bias", "accuracy": "accuracy",
+    "sampling": "accuracy", "traffic": "serving",
+}  # fmt: skip
+"""Which page of the dashboard explains what a monitor says."""
 _SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _BY_WEIGHT = tuple(Severity)  # from the least
 
@@ -45,6 +51,21 @@ def headline(notice: Notice) -> str:
         return f"{where(notice)}: over. {plain(alert.summary, 400)}, {when}. {changes(notice)}."
     since = f"{alert.severity.value}, since {moment(alert.starts_at)}"
     return f"{where(notice)}: {plain(alert.summary, 400)}, {since}. {changes(notice)}."
+
+
+def page_of(notice: Notice, dashboard_url: str) -> str:
+    """The page of the dashboard that explains the alert to name first; without one, the first page."""
+    alert = leading(notice)
+    return dashboard_url if alert is None else page_about(alert, dashboard_url)
+
+
+def page_about(alert: Alert, dashboard_url: str) -> str:
+    """The page that explains an alert. Names from outside are quoted, so the address is what it seems."""
+    scope = alert.scope
+    page = _PAGES.get(alert.monitor, "alerts")
+    picked = {"model": scope.model, "version": scope.version, "arm": scope.arm.value, "slice": scope.slice}
+    column = {} if alert.column is None else {"column": alert.column}
+    return f"{dashboard_url.rstrip('/')}/{page}?{urlencode({**picked, **column}, errors='replace')}"
 
 
 def changes(notice: Notice) -> str:

@@ -61,7 +61,7 @@ class WebhookChannel:
         """The JSON. Who signs it, and when, is added as it is sent."""
         notice = telling.at_least(notice, self.settings.min_severity)
         alerts = notice.alerts
-        shown = [_alert(notice, alert, self.dashboard_url or "") for alert in alerts[:MOST]]
+        shown = [_alert(notice, alert, self.dashboard_url) for alert in alerts[:MOST]]
         body = {
             "version": "4",
             "groupKey": telling.group_key(notice),
@@ -111,7 +111,7 @@ def key_of(secret: str) -> bytes:
     return secret.encode()
 
 
-def _alert(notice: Notice, alert: Alert, address: str) -> dict[str, object]:
+def _alert(notice: Notice, alert: Alert, dashboard_url: str | None) -> dict[str, object]:
     annotations = {
         "summary": plain(alert.summary, 1000),
         "description": telling.text_of(notice, alert),
@@ -124,7 +124,7 @@ def _alert(notice: Notice, alert: Alert, address: str) -> dict[str, object]:
         "annotations": {name: text for name, text in annotations.items() if text},
         "startsAt": _stamp(alert.starts_at),
         "endsAt": _NOT_OVER if alert.ends_at is None else _stamp(alert.ends_at),
-        "generatorURL": address,
+        "generatorURL": "" if dashboard_url is None else telling.page_about(alert, dashboard_url),
         "fingerprint": alert.fingerprint,
     }
 

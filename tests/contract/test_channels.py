@@ -332,7 +332,8 @@ def test_pagerduty_gets_the_key_of_the_service_and_closes_what_it_opened() -> No
     assert opened["routing_key"] == SECRET
     assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
     assert opened["dedup_key"] == closed["dedup_key"]
-    assert opened["links"][0]["href"] == "https://watch.example.org"
+    page = "https://watch.example.org/drift?model=churn&version=12&arm=stable&slice=all&column=age"
+    assert opened["links"][0]["href"] == page
 
 
 def test_notices_of_no_group_are_incidents_of_their_own() -> None:

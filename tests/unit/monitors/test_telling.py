@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 
+from dashboard.advice import site_about
+from dashboard.site import PAGES
 from gateway.silence_body import SilenceBody, silencing
+from monitors import MONITORS
 from monitors.alerts import telling
 from monitors.alerts.groups import NoticeReason, Words
 from storage.matching import matches, read_matcher
@@ -94,3 +98,36 @@ def test_the_line_that_silences_silences_the_group_and_runs_nothing_else(model: 
         *_, one, other, flag, span = shlex.split(command)
         assert (flag, span) == ("--for", "4h")
         assert matches([read_matcher(one), read_matcher(other)], {"model": model, "version": "12"})
+
+
+def test_a_message_leads_to_the_page_that_explains_its_gravest_alert() -> None:
+    light, grave = an_alert("age"), replace(an_alert("plan"), severity=Severity.CRITICAL)
+
+    address = telling.page_of(a_notice(light, grave), "https://watch.example.org/")
+
+    expected = "https://watch.example.org/drift?model=churn&version=12&arm=stable&slice=all&column=plan"
+    assert address == expected
+
+
+def test_a_name_cannot_make_an_address_lead_elsewhere() -> None:
+    hostile = "x&model=other#frag?@evil.example.org/\r\n<script>\udc80"
+
+    address = telling.page_about(an_alert(hostile), "https://watch.example.org")
+
+    parts = urlsplit(address)
+    assert (parts.netloc, parts.path, parts.fragment) == ("watch.example.org", "/drift", "")
+    assert parse_qs(parts.query)["column"] == [hostile.replace("\udc80", "?")]
+    assert parse_qs(parts.query)["model"] == ["churn"]
+
+
+def test_messages_lead_to_pages_that_the_dashboard_has() -> None:
+    known = {site.path for sites in PAGES.values() for site in sites}
+
+    led_to = {monitor: urlsplit(telling.page_about(replace(an_alert(), monitor=monitor), "http://d")).path[1:]
+              for monitor in (*MONITORS, "of somebody")}  # fmt: skip
+
+    assert set(led_to.values()) <= known
+    for monitor in MONITORS:
+        site = site_about(monitor)
+        assert site is not None
+        assert site.path == led_to[monitor]
