@@ -34,11 +34,12 @@ LABEL = Site(path="label", title="Label")
 EVENTS = Site(path="events", title="Events")
 SYSTEM = Site(path="system", title="System")
 SERVING = Site(path="serving", title="Serving", carries=True)
+REPORTS = Site(path="reports", title="Reports", carries=True)
 
 PAGES: Mapping[str, Sequence[Site]] = {
     "": (OVERVIEW,),
     "What was measured": (DRIFT, QUALITY, TOXICITY, BIAS, ACCURACY),
     "What to do": (ALERTS, LABEL),
-    "What is behind it": (EVENTS, SERVING, SYSTEM),
+    "What is behind it": (EVENTS, SERVING, SYSTEM, REPORTS),
 }
 """By the heading that they stand under."""
