@@ -26,13 +26,13 @@ from dashboard.views.reports import (
 from storage.records import Window
 from storage.reports import Report, ReportState
 
-REFRESH_S = 2
+REFRESH_S, IDLE_REFRESH_S = 2, 15
 HEIGHT = 900
 
 _TRIES = 25
 _PAUSE_S = 0.2
 _SAID = "reports-said"
-_CLOSED = "Open one …"
+_CLOSED = "None"
 
 
 def page() -> None:
@@ -46,7 +46,9 @@ def page() -> None:
     if pickers.draw(view.subject, what="traffic"):
         _wish(view)
     st.subheader("Reports that were asked for", anchor=False)
-    _list(tuple(each.id for each in view.reports if not each.is_open))
+    busy = any(each.is_open for each in view.reports)
+    listed = st.fragment(_list, run_every=REFRESH_S if busy else IDLE_REFRESH_S)
+    listed(_standing(view.reports))
     _made(view)
 
 
@@ -107,22 +109,28 @@ def _said() -> None:
         st.toast(said, icon=":material/check:")
 
 
-@st.fragment(run_every=REFRESH_S)
-def _list(settled: tuple[str, ...]) -> None:
-    """All of them, read anew by itself; where one was finished since, the whole page is."""
+def _list(known: tuple[tuple[str, bool], ...]) -> None:
+    """All of them, read anew by itself; where one came or was finished since, the whole page is."""
     reports = read(kept)
-    if {each.id for each in reports if not each.is_open} != set(settled):
+    if _standing(reports) != known:
         st.rerun()
     if not reports:
         st.caption(
             "None yet. Pick a window above, then make one; or `inferwatch report MODEL` in a terminal."
         )
         return
+    if reports[0].state is ReportState.FAILED:
+        st.warning("The newest could not be made:", icon=":material/error:")
+        st.text(f"{title(reports[0])}\n{reports[0].words}")
     for each in reports:
         if each.state is ReportState.MAKING:
             st.text(title(each))
             st.progress(each.progress)
     show(_table(reports), key="reports")
+
+
+def _standing(reports: tuple[Report, ...]) -> tuple[tuple[str, bool], ...]:
+    return tuple((each.id, each.is_open) for each in reports)
 
 
 def _table(reports: tuple[Report, ...]) -> pd.DataFrame:
@@ -156,10 +164,9 @@ def _made(view: ReportsView) -> None:
         return
     chosen = None if view.picked is None else view.picked.id
     options = Choice(options=("", *made), chosen=chosen or "")
-    address.pick("Made", "report", options, {"": _CLOSED, **made})
+    address.pick("Report to look at", "report", options, {"": _CLOSED, **made})
     if view.picked is None or view.html is None:
         return
-    st.text(view.picked.words)
     st.download_button(
         "Download it",
         view.html,

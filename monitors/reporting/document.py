@@ -25,8 +25,10 @@ _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _LIBRARY = "<script>var global = globalThis</script>\n    <script>"
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 _LOOKS = """
-body { margin: 0; padding: 0 12px; background: #fff; font-family: sans-serif; }
-.about { margin: 16px 4px; line-height: 1.4; color: #31333f; overflow-wrap: anywhere; }
+body { margin: 0; padding: 0 12px; font-family: sans-serif; }
+.about { margin: 16px 4px; line-height: 1.4; overflow-wrap: anywhere; }
+div[id^=root_] { min-width: 1060px; }
+@media (max-width: 1100px) { div[id^=root_] { zoom: .72; } }
 .about h1 { font-size: 1.3rem; margin: 0 0 4px; }
 .about p { margin: 0; font-size: .9rem; }
 """
