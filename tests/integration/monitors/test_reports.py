@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,16 +16,37 @@ from monitors.report import make_report
 from monitors.reporting.maker import MOST_TRIES, Limits, ReportMaker
 from storage.counting import Counting
 from storage.database import Database, open_writer
+from storage.framing import encode
 from storage.leases import Leases
-from storage.records import ReportKind, ReportWish
+from storage.records import InferenceEvent, Outcome, ReportKind, ReportWish
 from storage.reports import Report, ReportState, ask_for_report, begin_report, find_report, report_html
 from storage.segments import SegmentLog
 from storage.settings import DatabaseSettings
+from tests.helpers.browser import chromium
 from tests.helpers.reporting import BEGIN, DAY, a_wish
-from tests.helpers.seeded import ROWS, seeded_database
+from tests.helpers.seeded import HOSTILE_COLUMN, seeded_database
 
 pytestmark = pytest.mark.xdist_group("reports")  # what they share is set up once
 
+ROWS = 60
+HOSTILE_DAY = BEGIN + 20 * DAY
+SCRIPT = "</script><script>window.hacked = 1</script>"
+HOSTILE_EVENT = InferenceEvent(
+    at=HOSTILE_DAY,
+    outcome=Outcome.OK,
+    protocol="v1",
+    total_s=0.01,
+    model="shop",
+    version="1",
+    rows=ROWS,
+    inputs={
+        "age": [40.0 + row % 7 for row in range(ROWS)],
+        "income": [20_000.0 + row for row in range(ROWS)],
+        HOSTILE_COLUMN: [SCRIPT, "<img src=x onerror='window.hacked = 2'>", "red"] * (ROWS // 3),
+    },
+    outputs={"class": ["yes", "no"] * (ROWS // 2), "score": [0.7, 0.3] * (ROWS // 2)},
+    replay=True,
+)
 DIES = (sys.executable, "-S", "-c", "raise SystemExit(9)")
 HANGS = (sys.executable, "-S", "-c", "import sys; print(0.25, flush=True); sys.stdin.read()")
 
@@ -60,7 +82,12 @@ class Workshop:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> DatabaseSettings:
-    return seeded_database(tmp_path_factory.mktemp("reports")).settings
+    """Ten days of a shop, and a day on which somebody tries to write into reports."""
+    settings = seeded_database(tmp_path_factory.mktemp("reports")).settings
+    database = open_writer(settings)
+    SegmentLog(database).store("hostile", 1, encode(HOSTILE_EVENT))
+    database.close()
+    return settings
 
 
 @pytest.fixture
@@ -70,23 +97,52 @@ def workshop(settings: DatabaseSettings) -> Iterator[Workshop]:
     database.close()
 
 
-def test_a_report_that_was_asked_for_is_made_by_a_child_and_kept(workshop: Workshop) -> None:
-    workshop.ask("made")
-
-    assert workshop.step()
-    assert not workshop.step()  # nothing else waits
-
-    made = workshop.found("made")
-    # Each request of the seeded shop has four rows, and the first of the day was an error.
-    assert (made.state, made.words, made.current_rows) == (
-        ReportState.DONE,
-        f"It compares all {ROWS - 4} answered rows of the window with 5,000 of the reference.",
-        ROWS - 4,
-    )
-    with workshop.database.read() as connection:
+@pytest.fixture(scope="module")
+def made(settings: DatabaseSettings) -> Iterator[tuple[Report, str]]:
+    """A report of the hostile day, made by a child."""
+    database = open_writer(settings)
+    workshop = Workshop(database, settings.url)
+    workshop.ask("made", a_wish(start=HOSTILE_DAY, end=HOSTILE_DAY + DAY))
+    worked = workshop.step(), workshop.step()
+    assert worked == (True, False)  # nothing else waits
+    with database.read() as connection:
         html = report_html(connection, "made")
     assert html is not None
-    assert "Data drift: shop 1" in html
+    yield workshop.found("made"), html
+    database.close()
+
+
+def test_a_report_that_was_asked_for_is_made_by_a_child_and_kept(made: tuple[Report, str]) -> None:
+    report, html = made
+
+    assert (report.state, report.words, report.current_rows) == (
+        ReportState.DONE,
+        f"It compares all {ROWS} answered rows of the window with 5,000 of the reference.",
+        ROWS,
+    )
+    assert "<h1>Data drift: shop 1</h1>" in html
+
+
+def test_what_is_hostile_in_a_column_does_nothing_when_its_report_is_opened(
+    made: tuple[Report, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(made[1])
+    heard: list[str] = []
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("dialog", lambda dialog: heard.append(dialog.message))
+        page.on("request", lambda request: heard.append(request.url) if request.url[:4] == "http" else None)
+        page.goto(file.as_uri())
+        page.get_by_text("Dataset Drift is").wait_for(timeout=30_000)
+        name = page.get_by_role("row").filter(has_text=HOSTILE_COLUMN)
+        name.get_by_role("button").click()  # its values, as a picture and as texts
+        page.get_by_text(SCRIPT).first.wait_for(timeout=30_000)
+
+        assert page.evaluate("window.hacked") is None
+    assert heard == []
 
 
 @pytest.mark.parametrize(
