@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.helpers.ports import free_port
 
@@ -32,7 +33,28 @@ _ARGUMENTS = [
 ]
 _LOOKS_AROUND = "/_stcore/"  # a deep link makes Streamlit try two addresses for its server; one is not there
 
-_SAME_LOOKS = 4
+_STAND_STILL = """
+() => new Promise(done => {
+    const quiet_ms = 350;
+    const busy = () =>
+        document.querySelector('[data-testid=stApp]')?.getAttribute('data-test-script-state') === 'running'
+        || document.querySelector('[data-testid=stSkeleton], [data-stale=true]') !== null;
+    let timer;
+    const again = () => { clearTimeout(timer); timer = setTimeout(look, quiet_ms); };
+    const observer = new MutationObserver(again);
+    const look = () => { if (busy()) { again(); } else { observer.disconnect(); done(true); } };
+    observer.observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+    again();
+})
+"""
+"""Ends once the script has run to its end, and nothing on the page has changed for a while."""
+
+_SAVES_AS_A_LINK = "delete window.showSaveFilePicker"
+"""Or Chromium would ask where to, in a window that nobody sees."""
+
+Scheme = Literal["light", "dark"]
+_TALL = 4000
+"""Pixels that hold any page."""
 
 
 @dataclass(slots=True)
@@ -50,17 +72,8 @@ class Visit:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the script has run to its end, and what is written has stayed the same for a while."""
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_function(
-            "document.querySelector('[data-testid=stApp]')?.getAttribute('data-test-script-state')"
-            " !== 'running'",
-            timeout=60_000,
-        )
-        seen: list[str] = []
-        while len(seen) < _SAME_LOOKS or len(set(seen[-_SAME_LOOKS:])) > 1:
-            self.page.wait_for_timeout(200)
-            seen.append(self.text())
+        """Wait until the script has run to its end, and nothing moves any more."""
+        self.page.evaluate(_STAND_STILL)
 
     def text(self) -> str:
         """Everything that is written on the page."""
@@ -81,14 +94,41 @@ class Visit:
         )
         return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
 
+    def tables(self) -> list[str]:
+        """The keys of all tables, those in folds too, which are opened."""
+        folds = self.page.locator("[data-testid=stMain] details:not([open]) > summary")
+        while folds.count():
+            folds.first.click()
+        self.settle()
+        keys: list[str] = self.page.locator("[data-testid=stDataFrame]").evaluate_all(
+            "all => all.map(one => [...one.closest('[class*=st-key-]').classList]"
+            ".find(name => name.startsWith('st-key-')).slice('st-key-'.length))"
+        )
+        return keys
+
+    def taken_away(self, key: str) -> list[dict[str, str]]:
+        """All rows of a table by its key, as the CSV that a person saves from its toolbar holds them."""
+        toolbar = self.page.locator(f".st-key-{key}").get_by_test_id("stElementToolbar")
+        with self.page.expect_download() as saving:
+            toolbar.get_by_label("Download as CSV").dispatch_event("click")
+        with saving.value.path().open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def show_as(self, scheme: Scheme, width: int) -> None:
+        """Look at the whole page as it is in light or dark, on a screen of this width."""
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size({"width": width, "height": _TALL})
+        self.settle()
+
     def picture(self, name: str) -> None:
-        """Keep what it looks like, the whole page."""
+        """Keep what it looks like on this screen, down to its end."""
         PICTURES.mkdir(exist_ok=True)
-        height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        self.page.set_viewport_size({"width": 1280, "height": min(int(height) + 60, 4000)})
-        self.page.wait_for_timeout(800)
-        self.page.screenshot(path=PICTURES / f"{name}.png")
-        self.page.set_viewport_size({"width": 1280, "height": 900})
+        width = self.page.evaluate("window.innerWidth")
+        end = self.page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
+        self.page.screenshot(
+            path=PICTURES / f"{name}.png",
+            clip={"x": 0, "y": 0, "width": width, "height": min(end, _TALL)},
+        )
 
     @property
     def exceptions(self) -> int:
@@ -103,11 +143,14 @@ class Visit:
 
 @contextmanager
 def visiting(
-    browser: Browser, url: str, scheme: Literal["light", "dark"] = "light", width: int = 1280
+    browser: Browser | BrowserContext, url: str, scheme: Scheme = "light", width: int = 1280
 ) -> Iterator[Visit]:
-    """A page in a window of its own."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    visit = Visit(page=context.new_page(), url=url)
+    """A page in a window of its own. In one context pages load faster: they share what the browser keeps."""
+    page = browser.new_page()
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.add_init_script(_SAVES_AS_A_LINK)
+    visit = Visit(page=page, url=url)
 
     def heard(message: Any) -> None:
         if message.type == "error" and _LOOKS_AROUND not in str(message.location):
@@ -119,7 +162,7 @@ def visiting(
     try:
         yield visit
     finally:
-        context.close()
+        page.close()
 
 
 @contextmanager
