@@ -1,4 +1,4 @@
-"""What fires, what people do about it, who was told of it and why, and what was before."""
+"""What fires, what people do about it, who was told of it and why, and what fired before."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _silence_title(silence: Silence) -> str:
 
 
 def _history(view: AlertsView) -> None:
-    st.subheader("What was", anchor=False)
+    st.subheader("History", anchor=False)
     if not view.episodes:
         st.caption("No alert was ever raised.")
         return

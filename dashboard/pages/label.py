@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from string import digits
 
 import pandas as pd
 import streamlit as st
@@ -121,8 +123,8 @@ def _question(row: Row) -> None:
 
 def _buttons(row: Row) -> None:
     """One for each class. Every row has buttons of its own, so that a late press answers no other row."""
-    for place, name in enumerate(row.question.classes):
-        key = _KEYS[place] if place < len(_KEYS) else None
+    classes = row.question.classes
+    for place, (name, key) in enumerate(zip_longest(classes, keys_of(classes))):
         st.button(
             words.literal(name, longest=200) or "(nothing)",
             key=f"answer-{row.event}-{row.row}-{place}",
@@ -132,6 +134,11 @@ def _buttons(row: Row) -> None:
             width="stretch",
             wrap=True,
         )
+
+
+def keys_of(classes: Sequence[str]) -> Sequence[str]:
+    """Which key answers with which class. A class that is a digit has its own: 1 is not to say 0."""
+    return classes if all(name in {*digits} for name in classes) else _KEYS[: len(classes)]
 
 
 def _long_list(row: Row) -> None:

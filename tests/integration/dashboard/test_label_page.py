@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import APP
+from dashboard.pages import label
 from dashboard.settings import DATABASE_URL, GATEWAY_URL
 from storage.keys import KeyFile, Right
 from tests.helpers.overseeing import Overseen, overseen
@@ -197,3 +198,11 @@ def test_an_address_of_a_model_that_is_not_there_shows_all(both: Overseen) -> No
     assert not app.exception
     assert "names a model that is not there" in texts(app)
     assert app.selectbox(key="pick-model").options == ["every model", "echo", "idle", "many", "one"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "keys"),
+    [(["0", "1"], ["0", "1"]), (["no", "yes"], ["1", "2"]), (["1", "10"], ["1", "2"])],
+)
+def test_a_class_that_is_a_digit_is_answered_by_that_key(classes: list[str], keys: list[str]) -> None:
+    assert list(label.keys_of(classes)) == keys
