@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NUMBER_METHOD, CATEGORY_METHOD = "wasserstein", "jensenshannon"
 """As Evidently itself chooses from a thousand rows on; so a small reference is measured alike."""
 
+_SCORES = "scores"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -51,7 +53,8 @@ def compare(kind: ReportKind, current: Rows, reference: Rows, manifest: ModelSpe
             Dataset.from_pandas(_table(rows, used, target, manifest), data_definition=definition)
             for rows in (current, reference)
         )
-        snapshot = Report([_preset(kind)]).run(now, then)
+        scored = "score" in used and manifest.positive is not None
+        snapshot = Report(_metrics(kind, scored=scored)).run(now, then)
     return Comparison(snapshot=snapshot, left_out=tuple(sorted(every - used)))
 
 
@@ -96,33 +99,33 @@ def _definition(kind: ReportKind, rows: Rows, used: set[str], target: str | None
             categorical_columns=categories,
             regression=[Regression(target=str(target), prediction=prediction)],
         )
-    task: Any = None
+    tasks: list[Any] = []
     if kind is ReportKind.CLASSIFICATION and manifest.positive is not None:
-        task = BinaryClassification(
-            target=str(target),
-            prediction_labels=prediction,
-            prediction_probas="score" if "score" in used else None,
-            pos_label=manifest.positive,
-        )
+        # Given both, Evidently takes classes from the scores by a threshold of its own, and not the answers.
+        told = {"target": str(target), "pos_label": manifest.positive}
+        tasks = [BinaryClassification(prediction_labels=prediction, **told)]
+        if "score" in used:
+            tasks.append(BinaryClassification(name=_SCORES, prediction_probas="score", **told))
     elif kind is ReportKind.CLASSIFICATION:
-        task = MulticlassClassification(target=str(target), prediction_labels=prediction)
-    named = categories if target is None else [*categories, target]
+        tasks = [MulticlassClassification(target=str(target), prediction_labels=prediction)]
     return DataDefinition(
         numerical_columns=numbers,
-        categorical_columns=named,
-        classification=None if task is None else [task],
+        categorical_columns=categories if target is None else [*categories, target],
+        classification=tasks or None,
     )
 
 
-def _preset(kind: ReportKind) -> Any:
+def _metrics(kind: ReportKind, *, scored: bool) -> list[Any]:
+    from evidently.metrics import LogLoss, RocAuc
     from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummaryPreset, RegressionPreset
 
     match kind:
         case ReportKind.DATA_DRIFT:
-            return DataDriftPreset(num_method=NUMBER_METHOD, cat_method=CATEGORY_METHOD)
+            return [DataDriftPreset(num_method=NUMBER_METHOD, cat_method=CATEGORY_METHOD)]
         case ReportKind.DATA_SUMMARY:
-            return DataSummaryPreset()
+            return [DataSummaryPreset()]
         case ReportKind.CLASSIFICATION:
-            return ClassificationPreset()
+            of_scores = [RocAuc(classification_name=_SCORES), LogLoss(classification_name=_SCORES)]
+            return [ClassificationPreset(), *(of_scores if scored else ())]
         case ReportKind.REGRESSION:
-            return RegressionPreset()
+            return [RegressionPreset()]

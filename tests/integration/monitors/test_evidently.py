@@ -14,6 +14,7 @@ from monitors.bins import bin_means, binned, moments, quantile_edges
 from monitors.statistics import chi2_distance, chi2_p_value, js_distance, wasserstein
 
 pytestmark = [
+    pytest.mark.xdist_group("evidently"),  # it takes seconds to import
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
