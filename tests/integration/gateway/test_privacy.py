@@ -15,7 +15,9 @@ from gateway.checks import findings
 from gateway.errors import PrivacyKeyError
 from gateway.privacy_key import KEY_BYTES, PrivacyKey
 from gateway.settings_file import parse_settings
+from inference.repository import REFERENCE_ROWS
 from monitors.reference import Reference
+from monitors.reporting.rows import from_bytes
 from storage.records import Outcome
 from tests.helpers.serving import Serving, add_models, serving
 
@@ -163,6 +165,9 @@ def test_a_reference_holds_nothing_of_columns_that_are_not_kept(tmp_path: Path) 
 
     assert set(Reference.from_bytes(made.path.read_bytes()).columns) == {"plan", "class", "score"}
     assert not any(word in made.path.read_bytes() for word in (b"Atlantis", b"Jane"))
+    rows, reference = from_bytes(made.path.with_name(REFERENCE_ROWS).read_bytes())
+    assert (rows.n, reference) == (40, made.reference.hash)
+    assert {*rows.numbers, *rows.categories} == {"plan", "class", "score"}
 
 
 def test_check_says_what_is_kept_of_each_model(tmp_path: Path) -> None:
