@@ -60,9 +60,8 @@ def written(value: Value) -> str:
     """A cell as a text; nothing for what is missing."""
     if value is None:
         return ""
-    if isinstance(value, list):
-        return ", ".join(words.number(each) for each in value)
-    return str(value)[:_LONGEST]
+    text = ", ".join(map(words.number, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… (of {len(text):,} characters)"
 
 
 def _found(each: FoundEvent) -> dict[str, object]:

@@ -15,14 +15,14 @@ def number(value: float | None) -> str:
     """Four digits, or a word for what is not known."""
     if value is None:
         return UNKNOWN
-    return f"{value:,.0f}" if abs(value) >= 10_000 or value == int(value) else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 or float(value).is_integer() else f"{value:.4g}"
 
 
 def brief(value: float | None) -> str:
     """Three digits, where room is smallest."""
     if value is None:
         return UNKNOWN
-    return f"{value:,.0f}" if abs(value) >= 1_000 or value == int(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 or float(value).is_integer() else f"{value:.3g}"
 
 
 def share(value: float | None) -> str:

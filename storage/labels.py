@@ -68,7 +68,7 @@ def remember_app_ids(
 ) -> None:
     """Note (tenant, the app's own id, event). An id used before keeps leading to its first event."""
     rows = [
-        {"tenant": tenant or "", "app_id": _short(app_id), "event": str(event), "stored_at": stored_at}
+        {"tenant": tenant or "", "app_id": short_id(app_id), "event": str(event), "stored_at": stored_at}
         for tenant, app_id, event in sorted(ids, key=lambda each: (each[0] or "", each[1], each[2]))
     ]
     dialects.insert_new(connection, app_event, rows, key=("tenant", "app_id"))
@@ -78,7 +78,7 @@ def find_app_ids(
     connection: Connection, ids: Collection[tuple[str | None, str]]
 ) -> dict[tuple[str | None, str], EventId]:
     """The events behind (tenant, the app's own id), of those that are known."""
-    by_short = {(tenant or "", _short(app_id)): (tenant, app_id) for tenant, app_id in ids}
+    by_short = {(tenant or "", short_id(app_id)): (tenant, app_id) for tenant, app_id in ids}
     found: dict[tuple[str | None, str], EventId] = {}
     for chunk in _chunks(sorted({app_id for _, app_id in by_short})):
         statement = sa.select(app_event.c.tenant, app_event.c.app_id, app_event.c.event)
@@ -99,7 +99,7 @@ def add_waiting(
         {
             "place": str(item.place),
             "tenant": item.tenant or "",
-            "event": _short(item.event),
+            "event": short_id(item.event),
             "row": item.row,
             "value": _VALUES.encode(item.value),
             "labelled_at": item.labelled_at,
@@ -118,7 +118,7 @@ def add_waiting(
 def waiting_for(connection: Connection, ids: Collection[str]) -> list[WaitingLabel]:
     """The labels that wait for events with these ids (event ids or the apps' own)."""
     found: list[WaitingLabel] = []
-    for chunk in _chunks(sorted({_short(each) for each in ids})):
+    for chunk in _chunks(sorted({short_id(each) for each in ids})):
         found += _waiting(connection, sa.select(label_waiting).where(label_waiting.c.event.in_(chunk)))
     return found
 
@@ -207,7 +207,7 @@ def _waiting(connection: Connection, statement: sa.Select[tuple[object, ...]]) -
     ]
 
 
-def _short(text: str) -> str:
+def short_id(text: str) -> str:
     """An id that fits into an index, whatever an app calls its requests."""
     if len(text) <= _LONGEST_ID and "\0" not in text:
         return text

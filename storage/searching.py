@@ -17,8 +17,10 @@ from sqlalchemy.engine import Connection
 
 from storage.clock import to_microseconds
 from storage.framing import Frame, Kind
+from storage.labels import short_id
 from storage.records import Arm, EventId, InferenceEvent, InvalidEventIdError, Outcome, Value
 from storage.segments import SEGMENTS, Segment, segment_of
+from storage.settling import Moment
 from storage.tables import app_event, segment
 
 MOST_READ = 60_000
@@ -33,6 +35,7 @@ class EventFilter:
 
     start: datetime | None = None  # at or after
     end: datetime | None = None  # before
+    beyond: Moment | None = None  # older than this; of the same time those with a lesser id
     model: str | None = None
     version: str | None = None
     arm: Arm | None = None
@@ -82,6 +85,9 @@ class Found:
     events: tuple[FoundEvent, ...]
     read: int  # events that were looked at
     back_to: datetime | None  # all newer ones are here; None: all older ones too
+    beyond: Moment | None = (
+        None  # where others follow exactly, if many are of one time; None: ask by `back_to`
+    )
 
 
 def search_events(connection: Connection, asked: EventFilter, *, limit: int, most: int = MOST_READ) -> Found:
@@ -91,21 +97,22 @@ def search_events(connection: Connection, asked: EventFilter, *, limit: int, mos
     with closing(_segments(connection, asked)) as segments:
         for each in segments:
             if read >= most or _are_newer(found, each.last_at, limit):
-                return Found(events=_newest(found, limit), read=read, back_to=_back_to(found, each, limit))
+                return _stopped(_newest(found, limit), read, each, more=len(found) > limit)
             read += each.n
             found += _in_segment(each, asked)
             if len(found) > 10 * limit:
                 found = nlargest(limit + 1, found, key=_place)
-    more = len(found) > limit
     events = _newest(found, limit)
-    return Found(events=events, read=read, back_to=events[-1].event.at if more else None)
+    if len(found) <= limit:
+        return Found(events=events, read=read, back_to=None)
+    return Found(events=events, read=read, back_to=events[-1].event.at, beyond=_place(events[-1]))
 
 
-Place = tuple[int, int]
+SegmentPlace = tuple[int, int]
 """Partition and number of a segment."""
 
 
-def places_between(connection: Connection, start: datetime, end: datetime) -> list[Place]:
+def places_between(connection: Connection, start: datetime, end: datetime) -> list[SegmentPlace]:
     """Where the segments lie that may hold events of a time, the oldest first."""
     statement = (
         sa.select(segment.c.partition, segment.c.seq)
@@ -115,7 +122,7 @@ def places_between(connection: Connection, start: datetime, end: datetime) -> li
     return [(partition, seq) for partition, seq in connection.execute(statement)]
 
 
-def events_at(connection: Connection, places: Sequence[Place], asked: EventFilter) -> list[FoundEvent]:
+def events_at(connection: Connection, places: Sequence[SegmentPlace], asked: EventFilter) -> list[FoundEvent]:
     """All events of some segments that fit. A segment that was deleted meanwhile has none."""
     statement = SEGMENTS.where(sa.tuple_(segment.c.partition, segment.c.seq).in_(places))
     ordered = statement.order_by(segment.c.partition, segment.c.seq)
@@ -125,11 +132,14 @@ def events_at(connection: Connection, places: Sequence[Place], asked: EventFilte
 
 
 def events_named(connection: Connection, name: str) -> list[EventId]:
-    """The events that a text names: an event id, or the own id of an app, of whichever key."""
-    called = sa.select(app_event.c.event).where(app_event.c.app_id == name).order_by(app_event.c.tenant)
-    found = [EventId.parse(event) for event in connection.scalars(called)]
+    """The events that a text names: the own id of an app, of whichever key, or an event id.
+
+    An app may call its requests what reads as an event id, so its own come first.
+    """
+    called = sa.select(app_event.c.event).where(app_event.c.app_id == short_id(name))
+    found = [EventId.parse(event) for event in connection.scalars(called.order_by(app_event.c.tenant))]
     try:
-        return [EventId.parse(name), *found]
+        return [*found, EventId.parse(name)]
     except InvalidEventIdError:
         return found
 
@@ -141,6 +151,8 @@ def _segments(connection: Connection, asked: EventFilter) -> Generator[Segment]:
         statement = statement.where(segment.c.last_at >= asked.start)
     if asked.end is not None:
         statement = statement.where(segment.c.first_at < asked.end)
+    if asked.beyond is not None:
+        statement = statement.where(segment.c.first_at <= asked.beyond[0])
     with connection.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows:
         for row in rows:
             yield segment_of(row)
@@ -148,7 +160,10 @@ def _segments(connection: Connection, asked: EventFilter) -> Generator[Segment]:
 
 def _in_segment(held: Segment, asked: EventFilter) -> Iterator[FoundEvent]:
     start_us = None if asked.start is None else to_microseconds(asked.start)
-    end_us = None if asked.end is None else to_microseconds(asked.end)
+    ends = [] if asked.end is None else [to_microseconds(asked.end)]
+    if asked.beyond is not None:
+        ends.append(to_microseconds(asked.beyond[0]) + 1)
+    end_us = min(ends, default=None)
     texts = [text.encode("utf-8", "surrogatepass") for text in _texts(asked)]
     for frame in held.scan().frames:
         if frame.kind is not Kind.EVENT or not _may_fit(frame, start_us, end_us, texts):
@@ -156,7 +171,8 @@ def _in_segment(held: Segment, asked: EventFilter) -> Iterator[FoundEvent]:
         event = frame.record()
         if isinstance(event, InferenceEvent) and asked.takes(event):
             id_ = EventId(producer=held.producer, segment=held.number, offset=frame.offset)
-            yield FoundEvent(id=id_, event=event)
+            if asked.beyond is None or (event.at, id_) < asked.beyond:
+                yield FoundEvent(id=id_, event=event)
 
 
 def _may_fit(frame: Frame, start_us: int | None, end_us: int | None, texts: Sequence[bytes]) -> bool:
@@ -185,13 +201,14 @@ def _newest(found: Sequence[FoundEvent], limit: int) -> tuple[FoundEvent, ...]:
     return tuple(nlargest(limit, found, key=_place))
 
 
-def _back_to(found: Sequence[FoundEvent], unread: Segment, limit: int) -> datetime:
-    """Everything newer is in the answer."""
-    oldest = _newest(found, limit)[-1].event.at if len(found) > limit else unread.last_at
-    return max(oldest, unread.last_at)
+def _stopped(events: tuple[FoundEvent, ...], read: int, unread: Segment, *, more: bool) -> Found:
+    """What is known where a segment was left unread. `more`: others were found."""
+    if more and events[-1].event.at > unread.last_at:
+        return Found(events=events, read=read, back_to=events[-1].event.at, beyond=_place(events[-1]))
+    return Found(events=events, read=read, back_to=unread.last_at)
 
 
-def _place(found: FoundEvent) -> tuple[datetime, EventId]:
+def _place(found: FoundEvent) -> Moment:
     return found.event.at, found.id
 
 

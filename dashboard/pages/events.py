@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from dashboard.reader import read
 from dashboard.tables import measurement_table, show
 from dashboard.views.events import EventsView, events
 from storage.searching import Found
+from storage.settling import Moment
 
 # What can be asked for by writing, with a label and a hint; each is a parameter of the address.
 _FIELDS: Mapping[str, tuple[str, str]] = {
@@ -23,6 +24,9 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "tags": ("Tags", "country=DE, sex=f"),
     "id": ("Id", "of the event or app"),
 }
+
+# How far back the page is, and what was picked there.
+_PLACE = ("before", "past", "event")
 
 _ASIDE = timedelta(microseconds=1)  # an event of the same moment may not have been shown
 
@@ -60,7 +64,7 @@ def _fields(view: EventsView) -> None:
 
 def _search() -> None:
     """Write the fields into the address; an empty one leaves it."""
-    for name in (*_FIELDS, "before", "event"):
+    for name in (*_FIELDS, *_PLACE):
         st.query_params.pop(name, None)
     written = {name: str(st.session_state[f"field-{name}"]).strip() for name in _FIELDS}
     st.query_params.update({name: text for name, text in written.items() if text})
@@ -77,20 +81,22 @@ def _found(found: Found) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{looked}, back to {words.moment(found.back_to)} UTC.")
-        older = (found.back_to + _ASIDE).isoformat()
-        st.button("Older ones", on_click=_older, args=(older,))
+        st.button("Older ones", on_click=_older, args=(found.back_to, found.beyond))
         if "before" in address.current():
             st.button("The newest again", on_click=_newest)
 
 
 def _newest() -> None:
-    st.query_params.pop("event", None)
-    st.query_params.pop("before", None)
+    for name in _PLACE:
+        st.query_params.pop(name, None)
 
 
-def _older(before: str) -> None:
-    st.query_params.pop("event", None)
-    address.go(before=before)
+def _older(back_to: datetime, beyond: Moment | None) -> None:
+    _newest()
+    if beyond is not None:
+        address.go(before=beyond[0].isoformat(), past=str(beyond[1]))
+    else:
+        address.go(before=(back_to + _ASIDE).isoformat())
 
 
 def _event(view: EventsView) -> None:

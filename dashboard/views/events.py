@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,8 +13,9 @@ from storage.judged import Snapshot
 from storage.models import model_versions
 from storage.passage import Passage, passage
 from storage.reading import EventStory, event_story
-from storage.records import Arm, EventId, Outcome
+from storage.records import Arm, EventId, InvalidEventIdError, Outcome
 from storage.searching import EventFilter, Found, events_named, search_events
+from storage.settling import Moment
 
 ANY = "any"
 SHOWN = 50
@@ -49,7 +51,8 @@ class _Asked:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            self.wrong.append(name)
+            if name not in self.wrong:
+                self.wrong.append(name)
             return None
         return at.replace(tzinfo=at.tzinfo or UTC)
 
@@ -58,9 +61,23 @@ class _Asked:
         if not text:
             return None
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
+            number = math.nan
+        if math.isnan(number):
             self.wrong.append(name)
+            return None
+        return number
+
+    def beyond(self) -> Moment | None:
+        """The event that the page before ended with."""
+        at, text = self.time("before"), self.address.get("past")
+        if at is None or not text:
+            return None
+        try:
+            return at, EventId.parse(text)
+        except InvalidEventIdError:
+            self.wrong.append("past")
             return None
 
     def tags(self) -> dict[str, str]:
@@ -99,9 +116,11 @@ def _named(snapshot: Snapshot, view: EventsView, name: str, address: Mapping[str
 def _searched(snapshot: Snapshot, view: EventsView, address: Mapping[str, str]) -> EventsView:
     asked = _Asked(address)
     outcome, arm = _picked(view.outcome), _picked(view.arm)
+    beyond = asked.beyond()
     wanted = EventFilter(
         start=asked.time("from"),
-        end=asked.time("before") or asked.time("to"),
+        end=asked.time("to") if beyond is not None else asked.time("before") or asked.time("to"),
+        beyond=beyond,
         model=_picked(view.model),
         version=_picked(view.version),
         arm=None if arm is None else Arm(arm),

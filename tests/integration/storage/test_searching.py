@@ -9,10 +9,11 @@ import pytest
 
 from storage.database import Database
 from storage.framing import Tally, encode, encode_tally
+from storage.labels import remember_app_ids
 from storage.passage import Step, passage
 from storage.quarantine import Quarantined, add_quarantined
-from storage.records import InferenceEvent, Outcome
-from storage.searching import EventFilter, Found, search_events
+from storage.records import EventId, InferenceEvent, Outcome
+from storage.searching import EventFilter, Found, events_named, search_events
 from storage.segments import SegmentLog
 from tests.helpers.events import START
 
@@ -122,3 +123,28 @@ def test_the_passage_of_an_event_names_what_set_it_aside(log: SegmentLog, databa
     assert way is not None
     assert way.monitors["drift"] is Step.QUARANTINED
     assert way.seq == 1
+
+
+def test_of_events_of_one_moment_each_comes_once_on_the_way_back(log: SegmentLog, database: Database) -> None:
+    store(log, 1, *(happened(0) for _ in range(5)), happened(1))
+
+    seen, beyond = [], None
+    for _ in range(3):
+        answer = found(database, EventFilter(beyond=beyond), limit=2)
+        seen += [each.id for each in answer.events]
+        beyond = answer.beyond
+
+    assert len(set(seen)) == len(seen) == 6
+    assert (answer.back_to, beyond) == (None, None)
+
+
+def test_an_app_finds_its_event_by_any_id_of_its_own(database: Database) -> None:
+    event = EventId(producer="a", segment=1, offset=2)
+    names = ("x" * 300, "order-1-2", "with\0zero")
+    with database.write() as connection:
+        remember_app_ids(connection, [(None, name, event) for name in names], stored_at=START)
+
+    with database.read() as connection:
+        by_name = {name: events_named(connection, name)[0] for name in names}
+
+    assert by_name == dict.fromkeys(names, event)

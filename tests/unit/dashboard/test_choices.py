@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dashboard import words
+from dashboard.event_tables import written
 from dashboard.launch import host_names, streamlit_options
 from dashboard.subjects import SHOWN, choose, span_of
 from storage.records import Window
@@ -82,3 +85,13 @@ def test_no_page_shows_a_stack_trace_and_nothing_leaves_the_machine() -> None:
     assert options["server.enableXsrfProtection"] is True
     assert options["server.address"] == "127.0.0.1"
     assert options["server.allowedHosts"] == ["127.0.0.1", "::1", "localhost", "dash.example.org"]
+
+
+@pytest.mark.parametrize("form", [words.number, words.brief])
+def test_what_is_no_number_and_what_has_no_end_can_be_written(form: Callable[[float | None], str]) -> None:
+    assert [form(each) for each in (math.nan, math.inf, -math.inf)] == ["nan", "inf", "-inf"]
+
+
+def test_a_value_that_is_cut_in_a_table_says_so() -> None:
+    assert written("x" * 3_000) == "x" * 2_000 + "… (of 3,000 characters)"
+    assert written([math.nan, 0.5, 2.0]) == "nan, 0.5, 2"
