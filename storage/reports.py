@@ -149,7 +149,7 @@ def finish_report(connection: Connection, id: str, made: MadeReport, *, made_at:
         current_rows=made.current_rows,
         made_at=made_at,
         size=len(html),
-        body=zstandard.ZstdCompressor(level=9).compress(html),
+        body=zstandard.ZstdCompressor().compress(html),
     )
 
 
