@@ -176,8 +176,9 @@ def test_what_was_picked_survives_a_reload(
     visit: Visit, site: Site, model: str, picker: str, picked: str
 ) -> None:
     opened(visit, site, {"model": model})
-    visit.page.get_by_role("combobox", name=picker).fill(picked)
-    visit.page.keyboard.press("Enter")
+    visit.page.get_by_role("combobox", name=picker).click()
+    visit.page.keyboard.type(picked)
+    visit.page.get_by_role("option", name=picked, exact=True).click()
     visit.page.wait_for_url(lambda url: f"{picker.lower()}={picked}" in url)
 
     visit.page.reload()

@@ -96,9 +96,9 @@ class Visit:
 
     def tables(self) -> list[str]:
         """The keys of all tables, those in folds too, which are opened."""
-        folds = self.page.locator("[data-testid=stMain] details:not([open]) > summary")
-        while folds.count():
-            folds.first.click()
+        self.page.locator("[data-testid=stMain] details:not([open]) > summary").evaluate_all(
+            "folds => folds.forEach(fold => fold.click())"
+        )
         self.settle()
         keys: list[str] = self.page.locator("[data-testid=stDataFrame]").evaluate_all(
             "all => all.map(one => [...one.closest('[class*=st-key-]').classList]"
