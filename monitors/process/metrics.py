@@ -23,6 +23,7 @@ from storage.errors import StorageError
 from storage.judged import Figures, Snapshot, arms, newest_figures
 from storage.labels import refused_labels, waiting_count
 from storage.records import Action, Scope
+from storage.reports import waiting_reports
 from storage.windows import model_clocks
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ class MonitorCollector(Collector):
             alerts = open_alerts(connection)
             refused = refused_labels(connection)
             waiting = waiting_count(connection)
+            wished = waiting_reports(connection)
             measured = _newest_figures(connection, self._clock())
         yield _counter("events_stored", "Events in the segment log, ever", account.stored)
         yield _counter("events_counted", "Events counted by every monitor", account.counted)
@@ -146,6 +148,7 @@ class MonitorCollector(Collector):
             states.add_metric([rule, state], n)
         yield states
         yield _gauge("labels_waiting", "Labels that wait for their event", waiting)
+        yield _gauge("reports_waiting", "Reports that were asked for and are not made yet", wished)
         yield from _measured_families(measured)
         given_up = CounterMetricFamily(f"{PREFIX}labels_refused", "Labels given up", labels=["reason"])
         for reason, n in sorted(refused.items()):
