@@ -8,5 +8,8 @@ BLUE = "#3b82c4"
 VERMILION = "#d9541e"
 """What is breached, and nothing else."""
 
+OCHRE = "#b98a1d"
+"""What is outside its bounds, and may be so by chance."""
+
 GREY = "#8a8f98"
 """What is unknown, and what is compared with."""

@@ -13,6 +13,7 @@ class State(StrEnum):
 
     OK = "ok"
     BREACHED = "breached"
+    CHANCE = "within chance"  # outside its bounds, and no further than chance explains: nobody is alerted
     UNKNOWN = "unknown"
     UNBOUNDED = "no bounds"  # measured, and nobody said where it is healthy
 
@@ -23,11 +24,13 @@ def state_of(measurement: Measurement) -> State:
         return State.BREACHED
     if measurement.value is None:
         return State.UNKNOWN
-    return State.UNBOUNDED if measurement.bounds == Bounds() else State.OK
+    if measurement.bounds == Bounds():
+        return State.UNBOUNDED
+    return State.OK if measurement.bounds.hold(measurement.value) else State.CHANCE
 
 
 def state_of_all(measurements: Iterable[Measurement]) -> State:
-    """What several numbers say together: breached outweighs unknown, which outweighs ok.
+    """What several numbers say together: breached outweighs unknown, which outweighs the rest.
 
     Numbers without bounds decide nothing where there are others with bounds.
     """
@@ -49,4 +52,4 @@ def breached_run(judgements: Sequence[Judgement]) -> list[Window]:
     return run[::-1]
 
 
-_GRAVEST_FIRST = (State.BREACHED, State.UNKNOWN, State.OK, State.UNBOUNDED)
+_GRAVEST_FIRST = (State.BREACHED, State.UNKNOWN, State.CHANCE, State.OK, State.UNBOUNDED)

@@ -13,6 +13,9 @@ from dashboard.states import State
 from storage.records import Alert
 from storage.worst import BreachedRun
 
+_APART = 3
+"""Alerts that are shown at once."""
+
 
 def draw(state: State, run: BreachedRun | None) -> None:
     """The state of what decides in the chosen window, and since when it is breached."""
@@ -22,6 +25,11 @@ def draw(state: State, run: BreachedRun | None) -> None:
         st.error(f"Breached {_since(run)}", icon=":material/error:")
     elif state is State.UNBOUNDED:
         st.info("Measured in this window, and nobody said where it is healthy.", icon=":material/info:")
+    elif state is State.CHANCE:
+        st.info(
+            "Outside of its bounds in this window, and no further than chance explains: not breached.",
+            icon=":material/casino:",
+        )
     elif state is State.OK:
         st.success("Not breached in this window.", icon=":material/check_circle:")
 
@@ -37,9 +45,12 @@ def draw_runs(runs: Sequence[tuple[str, BreachedRun]]) -> None:
 
 def draw_alerts(alerts: Sequence[Alert], monitor: str, *, breached: bool) -> None:
     """Open alerts, with the way to them, and what to do."""
-    for alert in alerts:
-        since = words.moment(alert.starts_at)
-        st.text(f"Alert {alert.status.value} since {since} UTC: {alert.summary}")
+    for alert in alerts[:_APART]:
+        _draw_alert(alert)
+    if others := alerts[_APART:]:
+        with st.expander(f"{words.counted(len(others), 'more alert', 'more alerts')} about it"):
+            for alert in others:
+                _draw_alert(alert)
     if not alerts and not breached:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -52,6 +63,12 @@ def draw_alerts(alerts: Sequence[Alert], monitor: str, *, breached: bool) -> Non
                 icon=":material/notifications:",
                 query_params={"model": alerts[0].scope.model, "alert": alerts[0].fingerprint},
             )
+
+
+def _draw_alert(alert: Alert) -> None:
+    replayed = " (replay)" if alert.replay else ""
+    since = words.moment(alert.starts_at)
+    st.text(f"Alert {alert.status.value}{replayed} since {since} UTC: {alert.summary}")
 
 
 def _since(run: BreachedRun) -> str:

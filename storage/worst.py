@@ -1,7 +1,8 @@
 """The worst of many windows, found where they lie: a page has room for some dozens of cells a column.
 
 A measurement is worse than another if it is breached, then if it lies further towards or beyond its bound;
-one without bounds is worse the greater it is. What is known is worse than what is not.
+one without bounds is worse the greater it is, or the less, as who asks knows of it. What is known is worse
+than what is not.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 import sqlalchemy as sa
 
@@ -19,6 +21,13 @@ from storage.records import Judgement, Scope, Window
 
 _TABLE = tables.measurement
 _CHUNK = 200
+
+
+class Worse(Enum):
+    """Which of two numbers is worse where neither has bounds."""
+
+    GREATER = "greater"
+    LESS = "less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +90,7 @@ def worst_of_runs(  # noqa: PLR0913  # whose, when, and which
     *,
     columns: Collection[str],
     step: timedelta,
+    worse: Worse = Worse.GREATER,
 ) -> list[Worst]:
     """The worst of each column in each run of windows that start within one `step` of the UTC grid."""
     if not columns:
@@ -108,7 +118,7 @@ def worst_of_runs(  # noqa: PLR0913  # whose, when, and which
         order_by=(
             _TABLE.c.breached.desc(),
             _TABLE.c.value.is_(None),
-            _reach().desc(),
+            _reach(worse).desc(),
             _TABLE.c.start.desc(),
             _TABLE.c.metric,
         ),
@@ -178,11 +188,15 @@ def breached_run(snapshot: Snapshot, judgement: Judgement) -> BreachedRun | None
     return BreachedRun(since=since, windows=windows) if windows else None
 
 
-def _reach() -> sa.ColumnElement[float]:
-    """How far towards its upper bound; without one, how great; with a lower one, how small. Null: unknown."""
-    bound = sa.func.nullif(_TABLE.c.bound_upper, 0.0)
-    great = sa.func.coalesce(_TABLE.c.value / bound, _TABLE.c.value)
-    return sa.case((_TABLE.c.bound_lower.is_not(None), -_TABLE.c.value), else_=great)
+def _reach(worse: Worse = Worse.GREATER) -> sa.ColumnElement[float]:
+    """How far towards its bound; without one, how great or how small. Null: unknown."""
+    value, upper = _TABLE.c.value, _TABLE.c.bound_upper
+    alone = value if worse is Worse.GREATER else -value
+    return sa.case(
+        (_TABLE.c.bound_lower.is_not(None), -value),
+        (upper.is_not(None), sa.func.coalesce(value / sa.func.nullif(upper, 0.0), value)),
+        else_=alone,
+    )
 
 
 def _where_breached() -> sa.ColumnElement[int | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import altair as alt
 
 from dashboard import words
-from dashboard.colours import BLUE, GREY, VERMILION
+from dashboard.colours import BLUE, GREY, OCHRE, VERMILION
 from dashboard.states import State, state_of
 from storage.records import Judgement
 
@@ -16,6 +16,7 @@ Picture = alt.Chart | alt.LayerChart | alt.FacetChart
 COLOURS: Mapping[State, str] = {
     State.OK: BLUE,
     State.BREACHED: VERMILION,
+    State.CHANCE: OCHRE,
     State.UNKNOWN: GREY,
     State.UNBOUNDED: BLUE,
 }

@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.judged import Asked, Snapshot
 from storage.models import ModelVersion
 from storage.records import Alert, Judgement, Scope, Window
-from storage.worst import BreachedRun, across_slices, breached_run, newest_known
+from storage.worst import BreachedRun, Worse, across_slices, breached_run, newest_known
 
 MONITOR, SAMPLING = "accuracy", "sampling"
 EVERYWHERE = "label_coverage"
@@ -54,6 +54,9 @@ ESTIMATES: Mapping[str, str] = {
     "sampled_auc": "how often a row of the positive class has the higher score than one of the other",
 }
 """What is estimated from rows that were chosen to be labelled, in this order."""
+
+_MAY_NOT_FALL = frozenset({"accuracy", "precision", "recall", "f1", "roc_auc", "label_coverage"})
+"""Of which less is worse, also where nothing gives them bounds."""
 
 LEADING = ("accuracy", "mae")
 """Of classes, and of numbers."""
@@ -157,6 +160,7 @@ def _of_scope(
     chosen = replace(everything, metric=metric.chosen)
     runs = {each.measurement.metric: breached_run(snapshot, each) for each in of_window}
     step = step_of(view.subject.shown)
+    worse = Worse.LESS if metric.chosen in _MAY_NOT_FALL else Worse.GREATER
     newest = newest_windows(view.subject, TABLED) or picked
     reference = view.subject.registered.reference if view.subject.registered is not None else None
     slices = across_slices(snapshot, scope, view.subject.slice.options, picked, chosen)
@@ -169,9 +173,9 @@ def _of_scope(
         known=known_at is not None,
         of_window=tuple(of_window),
         step=step,
-        over_time=series(snapshot, scope, span, chosen, step=step, of_window=of_window),
+        over_time=series(snapshot, scope, span, chosen, step=step, of_window=of_window, worse=worse),
         measured=tuple(judged.judgements_between(snapshot, scope, newest, everything)),
-        slices=tuple(worst_slices(slices)),
+        slices=tuple(worst_slices(slices, worse)),
         runs=tuple((name, run) for name, run in runs.items() if run is not None),
         alerts=tuple(alerts_of(snapshot, scope, (MONITOR, SAMPLING))),
         sampled_run=breached_run(snapshot, view.estimate) if view.estimate is not None else None,

@@ -10,7 +10,7 @@ from datetime import timedelta
 from dashboard.runs import APART, step_of
 from dashboard.states import State, state_of_all
 from dashboard.subjects import NOTHING, Choice, Subject, choose, subject
-from dashboard.views.columns import TABLED, alerts_of, newest_windows, series
+from dashboard.views.columns import TABLED, alerts_of, newest_windows, offered_windows, series
 from dashboard.views.fairness_words import COMPARED, GAPS, METRICS
 from dashboard.words import stamp
 from storage import judged
@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.judged import Asked, Snapshot
 from storage.models import ModelVersion
 from storage.records import Alert, Bounds, Judgement, Scope, Window
-from storage.worst import BreachedRun, breached_run, newest_known
+from storage.worst import BreachedRun, Worse, breached_run, newest_known
 
 MONITOR = "bias"
 EVERYWHERE = "group_coverage"
@@ -133,7 +133,7 @@ def between(gap: Judgement, of_window: Iterable[Judgement]) -> tuple[str, str] |
         if len(rates) < 2:
             continue
         most, least = max(rates, key=lambda group: rates[group]), min(rates, key=lambda group: rates[group])
-        if measured.metric.endswith("_ratio"):
+        if measured.metric.endswith(_RATIO):
             made = rates[least] / rates[most] if rates[most] else None
         else:
             made = rates[most] - rates[least]
@@ -158,7 +158,7 @@ def _described(view: BiasView, registered: ModelVersion | None) -> BiasView:
 def _of_scope(
     snapshot: Snapshot, view: BiasView, scope: Scope, span: Window, address: Mapping[str, str]
 ) -> BiasView:
-    windows = view.subject.shown[::-1]
+    windows = tuple(offered_windows(view.subject, address.get("window")))
     known = newest_known(snapshot, scope, span, Asked(monitors=(MONITOR,), metric=LEADING))
     wanted = address.get("window") or (None if known is None else stamp(known))
     window = choose([stamp(each.start) for each in windows], wanted)
@@ -211,6 +211,7 @@ def _compared(
         each for each in view.of_window if each.measurement.metric == IMPACT and each.measurement.breached
     ]
     step = step_of(view.subject.shown)
+    worse = Worse.LESS if (gap.chosen or "").endswith(_RATIO) else Worse.GREATER
     newest = newest_windows(view.subject, TABLED) or span
     return replace(
         view,
@@ -218,7 +219,7 @@ def _compared(
         gaps=tuple(gaps),
         gap=gap,
         metric=choose([name for name in METRICS if name in there], address.get("metric")),
-        over_time=series(snapshot, scope, span, asked, step=step, of_window=found),
+        over_time=series(snapshot, scope, span, asked, step=step, of_window=found, worse=worse),
         measured=tuple(judged.judgements_between(snapshot, scope, newest, asked)),
         impacts=tuple((each, breached_run(snapshot, each)) for each in impacts),
     )
@@ -252,3 +253,4 @@ def _is_group(judgement: Judgement) -> bool:
 
 
 _ROUNDING = 1e-12
+_RATIO = "_ratio"  # ends the names of gaps that are none at 1, and greatest at 0

@@ -13,7 +13,7 @@ from dashboard.words import stamp
 from storage.alerts import open_alerts
 from storage.judged import Asked, Snapshot
 from storage.records import Alert, Judgement, Scope, Window
-from storage.worst import Standing, Worst, newest_known, standings, worst_of_runs
+from storage.worst import Standing, Worse, Worst, newest_known, standings, worst_of_runs
 
 MOST = 40
 """Columns that are shown at once."""
@@ -92,9 +92,10 @@ def series(  # noqa: PLR0913  # whose, when, and what
     *,
     step: timedelta,
     of_window: Iterable[Judgement],
+    worse: Worse = Worse.GREATER,
 ) -> tuple[Judgement, ...]:
     """One metric in time: the worst of each run, and that of the chosen window."""
-    worst = worst_of_runs(snapshot, scope, span, asked, columns=[asked.column or ""], step=step)
+    worst = worst_of_runs(snapshot, scope, span, asked, columns=[asked.column or ""], step=step, worse=worse)
     points = {each.judgement.window: each.judgement for each in worst}
     points |= {each.window: each for each in of_window if each.measurement.metric == asked.metric}
     return tuple(points[window] for window in sorted(points))
@@ -120,21 +121,22 @@ def alerts_of(snapshot: Snapshot, scope: Scope, monitors: Sequence[str]) -> list
     return [each for each in found if each.scope == scope and each.monitor in monitors]
 
 
-def worst_slices(judgements: Iterable[Judgement]) -> list[Judgement]:
+def worst_slices(judgements: Iterable[Judgement], worse: Worse = Worse.GREATER) -> list[Judgement]:
     """The worst of each slice: breached ones first, then by how far towards the bound; unknown ones last."""
     worst: dict[str, Judgement] = {}
-    for each in sorted(judgements, key=_place):
+    for each in sorted(judgements, key=lambda each: _place(each, worse)):
         worst.setdefault(each.scope.slice, each)
     return list(worst.values())
 
 
-def _place(judgement: Judgement) -> tuple[bool, float, str]:
-    measured = judgement.measurement
+def _place(judgement: Judgement, worse: Worse) -> tuple[bool, float, str]:
+    measured, part = judgement.measurement, judgement.scope.slice
     if measured.value is None:
-        return not measured.breached, math.inf, judgement.scope.slice
+        return True, math.inf, part
     lower, upper = measured.bounds.lower, measured.bounds.upper
-    reach = -measured.value if lower is not None else measured.value / (upper or 1.0)
-    return not measured.breached, -reach, judgement.scope.slice
+    less = lower is not None or (upper is None and worse is Worse.LESS)
+    reach = -measured.value if less else measured.value / (upper or 1.0)
+    return not measured.breached, -reach, part
 
 
 def _parts(known: Sequence[Standing]) -> list[str]:

@@ -13,7 +13,15 @@ from storage.measurements import add_judgements
 from storage.records import Bounds, Judgement, Measurement, Scope, Window
 from storage.summaries import SummaryKey, add_summaries, are_rolled_up
 from storage.summary import Summary
-from storage.worst import BreachedRun, across_slices, breached_run, newest_known, standings, worst_of_runs
+from storage.worst import (
+    BreachedRun,
+    Worse,
+    across_slices,
+    breached_run,
+    newest_known,
+    standings,
+    worst_of_runs,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -142,3 +150,23 @@ def test_a_window_whose_panes_went_into_longer_ones_is_known_to_be(database: Dat
     assert rolled_up(5, 1)
     assert not rolled_up(0, 24)
     assert not rolled_up(24, 24)
+
+
+def test_what_is_worse_without_bounds_is_as_who_asks_knows_it(database: Database) -> None:
+    unbounded = [
+        replace(each, measurement=replace(each.measurement, bounds=Bounds()))
+        for each in (judged(0, 0.9), judged(1, 0.4), judged(2, 0.7))
+    ]
+    with database.write() as connection:
+        add_judgements(connection, unbounded, judged_at=START)
+
+    with database.read() as snapshot:
+        worst = {
+            worse: worst_of_runs(snapshot, SCOPE, SPAN, ASKED, columns=["age"], step=24 * HOUR, worse=worse)
+            for worse in Worse
+        }
+
+    assert {worse: found[0].judgement.measurement.value for worse, found in worst.items()} == {
+        Worse.GREATER: 0.9,
+        Worse.LESS: 0.4,
+    }

@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.states import State, breached_run, state_of, state_of_all
+from dashboard.views.columns import worst_slices
 from dashboard.views.overview import Trend, trends
 from storage.judged import Figures
 from storage.records import Bounds, Judgement, Measurement, Scope, Window
+from storage.worst import Worse
 
 DAY = timedelta(days=1)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +37,14 @@ def test_a_number_that_is_not_known_is_not_ok() -> None:
 
 def test_a_number_without_bounds_is_neither_ok_nor_breached() -> None:
     assert state_of(measured(5.0, upper=None)) is State.UNBOUNDED
+
+
+def test_a_number_that_chance_may_have_put_outside_is_neither_ok_nor_breached() -> None:
+    outside = replace(measured(0.12), significant=False)
+
+    assert state_of(outside) is State.CHANCE
+    assert state_of_all([measured(0.01), outside]) is State.CHANCE
+    assert state_of_all([measured(None), outside]) is State.UNKNOWN
 
 
 def test_a_breach_outweighs_an_unknown_and_that_everything_that_is_ok() -> None:
@@ -107,3 +117,19 @@ def test_what_was_never_measured_of_a_version_is_left_out_where_it_need_not_appl
     titles = [each.watch.title for each in found]
     assert "Bias" not in titles
     assert trend("Quality", found).words == "unknown"
+
+
+def test_the_worst_slice_of_a_number_that_may_not_fall_is_the_least_with_and_without_bounds() -> None:
+    def found(bounds: Bounds) -> list[str]:
+        values = {"country=DE": 0.9, "country=FR": 0.4, "country=IT": None}
+        slices = [
+            replace(
+                judged(0, None),
+                scope=Scope(model="shop", version="1", slice=name),
+                measurement=Measurement(metric="accuracy", value=value, n=100, bounds=bounds),
+            )
+            for name, value in values.items()
+        ]
+        return [each.scope.slice for each in worst_slices(slices, Worse.LESS)]
+
+    assert found(Bounds()) == found(Bounds(lower=0.3)) == ["country=FR", "country=DE", "country=IT"]
