@@ -67,8 +67,9 @@ def _wish(view: ReportsView) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         address.pick("Report", "kind", view.kind, KINDS)
         address.pick("Window", "window", view.window, _window_titles(view))
-        if st.button("Make report", type="primary"):
-            _ask(view, span)
+        pressed = st.button("Make report", type="primary")
+    if pressed:
+        _ask(view, span)
 
 
 def _window_titles(view: ReportsView) -> dict[str, str]:

@@ -14,10 +14,12 @@ from monitors.errors import ReportError
 from monitors.process.tenure import Tenure
 from monitors.report import make_report
 from monitors.reporting.maker import MOST_TRIES, Limits, ReportMaker
+from storage import tables
 from storage.counting import Counting
 from storage.database import Database, open_writer
 from storage.framing import encode
 from storage.leases import Leases
+from storage.models import put_reference_rows
 from storage.records import InferenceEvent, Outcome, ReportKind, ReportWish
 from storage.reports import Report, ReportState, ask_for_report, begin_report, find_report, report_html
 from storage.segments import SegmentLog
@@ -159,6 +161,18 @@ def test_what_cannot_be_made_fails_with_words_that_say_what_to_do(
 ) -> None:
     with pytest.raises(ReportError, match=advice):
         make_report(workshop.database, wish, progress=lambda _: None)
+
+
+def test_a_reference_that_was_set_before_rows_were_kept_has_to_be_set_again(workshop: Workshop) -> None:
+    with workshop.database.write() as connection:
+        kept = connection.execute(tables.reference_rows.select()).one()
+        connection.execute(tables.reference_rows.delete())
+
+    with pytest.raises(ReportError, match="set it again: `inferwatch reference set shop --from FILE`"):
+        make_report(workshop.database, a_wish(), progress=lambda _: None)
+
+    with workshop.database.write() as connection:
+        put_reference_rows(connection, kept.hash, kept.body)
 
 
 def test_a_child_that_dies_is_tried_again_and_then_given_up_with_words(workshop: Workshop) -> None:
