@@ -94,6 +94,8 @@ def _drawn(
         return compared.snapshot.get_html_str(as_iframe=False), compared.left_out
     except ReportError:
         raise
+    except MemoryError:
+        raise  # what made it has bounds, and words for that
     except Exception as exc:  # it may raise anything: whoever asked learns of it
         raise ReportError(f"Evidently could not make it: {type(exc).__name__}: {str(exc)[:300]}") from exc
 

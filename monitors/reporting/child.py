@@ -7,6 +7,7 @@ and so it ends too. Each line that it writes is how far it is. What became of it
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import threading
 from pathlib import Path
@@ -19,6 +20,8 @@ from storage.records import ReportWish
 from storage.reports import MadeReport
 
 LOWEST_PRIORITY = 19
+MOST_BYTES = 2 << 30
+"""What it may hold: a report of 50,000 rows of 500 columns needs less than half of it."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def main() -> None:
     """Read the task, do it, write the result."""
     os.nice(LOWEST_PRIORITY)
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     result = _result_of(task)
@@ -57,6 +61,8 @@ def _result_of(task: Task) -> Result:
         return Result(made=make_report(database, task.wish, progress=_tell))
     except (MonitorError, StorageError) as exc:
         return Result(failed=str(exc))
+    except MemoryError:
+        return Result(failed="its rows need too much memory: ask for a shorter window or a slice")
     finally:
         database.close()
 
