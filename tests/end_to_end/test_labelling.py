@@ -16,7 +16,10 @@ from tests.helpers.serving import ECHO
 DAY = "2026-01-05T00:00:00Z"
 LATE = "2026-01-05T23:59:00Z"  # few rows are to come that day, so many of these are chosen
 FEW = {"accuracy": {"min_labels": 1}, "sampling": {"min_answers": 1}}
-SHOP = {**ECHO, "label": "bought", "outputs": {"classes": ["no", "yes"]}}
+YES = (
+    "<img src=x onerror='alert(1)'> [x](javascript:alert(2)) **yes**"  # would do harm, were it read as a page
+)
+SHOP = {**ECHO, "label": "bought", "outputs": {"classes": ["no", YES]}}
 PEOPLE = [{"age": age, "country": "DE", "member": True} for age in range(200)]
 
 
@@ -59,6 +62,8 @@ def test_keys_become_labels_and_labels_become_accuracy(both: Overseen, tmp_path:
         visiting(browser, url) as visit,
     ):
         visit.open("/label?model=echo", "Label")
+        assert visit.page.get_by_role("button", name=YES).count() == 1
+        assert visit.page.locator("img[src=x], a[href^=javascript]").count() == 0
         press(visit, "2", asked[1])  # a slip, which is taken back
         press(visit, "u", asked[0])
         for key, then in zip(keys[:-1], asked[1:], strict=True):
@@ -66,13 +71,13 @@ def test_keys_become_labels_and_labels_become_accuracy(both: Overseen, tmp_path:
         visit.page.get_by_text(f"{chosen - 1} of {chosen} chosen rows").wait_for()
         visit.page.keyboard.press(keys[-1])
         visit.page.get_by_text("Every row that was chosen is answered.").wait_for()
-        assert (visit.exceptions, visit.complaints) == (0, [])
+        assert (visit.exceptions, visit.complaints) == (0, [])  # a dialog is a complaint
     both.wait_for(lambda: samples(both)["progress"][0]["answered"] == chosen)
     both.gateway.post("/v1/models/echo:predict", {"instances": PEOPLE[:1], "at": "2026-01-08T00:00:00Z"})
     sampling = both.wait_for(lambda: measured(both, "sampling"), 30)
     accuracy = both.wait_for(lambda: measured(both, "accuracy"), 30)
 
-    said = ["no" if key == "1" else "yes" for key in keys]
+    said = ["no" if key == "1" else YES for key in keys]
     story = both.gateway.get(f"/api/events/{asked[0]['event']}").json
     assert {each["row"]: each["label"] for each in story["labels"]} == {
         each["row"]: label for each, label in zip(asked, said, strict=True)
