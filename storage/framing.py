@@ -69,6 +69,16 @@ class Frame:
         """The record inside. Raises `msgspec.DecodeError` when its payload is of another release's shape."""
         return _RECORDS[self.kind].decode(self.payload)
 
+    def event(self) -> InferenceEvent | None:
+        """The event inside. None: it is another kind, or its bytes make no sense to this release."""
+        if self.kind is not Kind.EVENT:
+            return None
+        try:
+            record = self.record()
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        return record if isinstance(record, InferenceEvent) else None
+
     def tally(self) -> Tally:
         """The tally inside a frame of that kind."""
         return _TALLY.decode(self.payload)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nlargest
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.clock import to_microseconds
-from storage.framing import Frame, Kind
+from storage.framing import Frame
 from storage.labels import short_id
 from storage.records import Arm, EventId, InferenceEvent, InvalidEventIdError, Outcome, Value
 from storage.segments import SEGMENTS, Segment, segment_of
@@ -26,7 +26,10 @@ from storage.tables import app_event, segment
 MOST_READ = 60_000
 """Events that one search looks at, about half a second's work; the segment in which it ends is read whole."""
 
+_MORE_OF_ONE_TIME = 10  # times as many, where so many segments overlap that the next search would begin here
+
 _AT_ONCE = 4
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +99,11 @@ def search_events(connection: Connection, asked: EventFilter, *, limit: int, mos
     read = 0
     with closing(_segments(connection, asked)) as segments:
         for each in segments:
-            if read >= most or _are_newer(found, each.last_at, limit):
-                return _stopped(_newest(found, limit), read, each, more=len(found) > limit)
+            if _are_newer(found, each.last_at, limit):
+                last = _newest(found, limit)
+                return Found(events=last, read=read, back_to=last[-1].event.at, beyond=_place(last[-1]))
+            if read >= most * (1 if _leads_on(asked, each.last_at) else _MORE_OF_ONE_TIME):
+                return _stopped(found, read, each.last_at)
             read += each.n
             found += _in_segment(each, asked)
             if len(found) > 10 * limit:
@@ -166,10 +172,8 @@ def _in_segment(held: Segment, asked: EventFilter) -> Iterator[FoundEvent]:
     end_us = min(ends, default=None)
     texts = [text.encode("utf-8", "surrogatepass") for text in _texts(asked)]
     for frame in held.scan().frames:
-        if frame.kind is not Kind.EVENT or not _may_fit(frame, start_us, end_us, texts):
-            continue
-        event = frame.record()
-        if isinstance(event, InferenceEvent) and asked.takes(event):
+        event = frame.event() if _may_fit(frame, start_us, end_us, texts) else None
+        if event is not None and asked.takes(event):
             id_ = EventId(producer=held.producer, segment=held.number, offset=frame.offset)
             if asked.beyond is None or (event.at, id_) < asked.beyond:
                 yield FoundEvent(id=id_, event=event)
@@ -201,11 +205,18 @@ def _newest(found: Sequence[FoundEvent], limit: int) -> tuple[FoundEvent, ...]:
     return tuple(nlargest(limit, found, key=_place))
 
 
-def _stopped(events: tuple[FoundEvent, ...], read: int, unread: Segment, *, more: bool) -> Found:
-    """What is known where a segment was left unread. `more`: others were found."""
-    if more and events[-1].event.at > unread.last_at:
-        return Found(events=events, read=read, back_to=events[-1].event.at, beyond=_place(events[-1]))
-    return Found(events=events, read=read, back_to=unread.last_at)
+def _leads_on(asked: EventFilter, back_to: datetime) -> bool:
+    """Whether a search that goes on from there is another one than this."""
+    ends = [] if asked.end is None else [asked.end]
+    if asked.beyond is not None:
+        ends.append(asked.beyond[0] + _MOMENT)
+    return all(back_to + _MOMENT < end for end in ends)
+
+
+def _stopped(found: Sequence[FoundEvent], read: int, unread: datetime) -> Found:
+    """What is known where a segment was left unread: what is older than its newest event comes with that."""
+    known = [each for each in found if each.event.at > unread]
+    return Found(events=_newest(known, len(known)), read=read, back_to=unread)
 
 
 def _place(found: FoundEvent) -> Moment:

@@ -197,10 +197,7 @@ def find_event(connection: Connection, event_id: EventId) -> InferenceEvent | No
     """The same as `SegmentLog.event`, on a connection."""
     held = find_segment(connection, event_id.producer, event_id.segment)
     frame = None if held is None else frame_at(held.raw(), event_id.offset)
-    if frame is None or frame.kind is not Kind.EVENT:
-        return None
-    record = frame.record()
-    return record if isinstance(record, InferenceEvent) else None
+    return None if frame is None else frame.event()
 
 
 SEGMENTS: sa.Select[Any] = sa.select(

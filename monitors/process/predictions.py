@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
-import msgspec
-
 from storage.counting import CountingWrite
 from storage.framing import frame_at
 from storage.records import EventId, InferenceEvent
@@ -36,13 +34,7 @@ class Predictions:
     def _stored(self, write: CountingWrite, id_: EventId) -> InferenceEvent | None:
         raw = self._raw(write, id_)
         frame = None if raw is None else frame_at(raw, id_.offset)
-        if frame is None:
-            return None
-        try:
-            record = frame.record()
-        except (msgspec.MsgspecError, KeyError):  # bytes of another release, or no record at that place
-            return None
-        return record if isinstance(record, InferenceEvent) else None
+        return None if frame is None else frame.event()
 
     def _raw(self, write: CountingWrite, id_: EventId) -> bytes | None:
         place = id_.producer, id_.segment

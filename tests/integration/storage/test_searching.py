@@ -148,3 +148,41 @@ def test_an_app_finds_its_event_by_any_id_of_its_own(database: Database) -> None
         by_name = {name: events_named(connection, name)[0] for name in names}
 
     assert by_name == dict.fromkeys(names, event)
+
+
+@pytest.mark.parametrize("most", [1, 3, 1000])
+def test_every_event_comes_once_on_the_way_back_however_segments_overlap(
+    log: SegmentLog, database: Database, most: int
+) -> None:
+    store(log, 1, happened(0), happened(9), happened(4))
+    store(log, 2, happened(9), happened(1), happened(6), producer="b")
+    store(log, 3, happened(9), happened(3))
+    store(log, 4, happened(2), happened(2), producer="c")
+
+    seen: list[int] = []
+    asked: EventFilter | None = EventFilter()
+    while asked is not None and len(seen) <= 10:
+        answer = found(database, asked, limit=2, most=most)
+        seen += minutes(answer)
+        asked = older(answer)
+
+    assert seen == [9, 9, 9, 6, 4, 3, 2, 2, 1, 0]
+
+
+def older(answer: Found) -> EventFilter | None:
+    """What a page asks for next."""
+    if answer.beyond is not None:
+        return EventFilter(beyond=answer.beyond)
+    return None if answer.back_to is None else EventFilter(end=answer.back_to + timedelta(microseconds=1))
+
+
+def test_an_event_that_makes_no_sense_to_this_release_hides_no_other(
+    log: SegmentLog, database: Database
+) -> None:
+    strange = encode(msgspec.structs.replace(happened(1), rows="many"))
+    log.store("a", 1, encode(happened(0)) + strange + encode(happened(2)))
+
+    answer = found(database, EventFilter())
+
+    assert minutes(answer) == [2, 0]
+    assert log.event(EventId(producer="a", segment=1, offset=len(encode(happened(0))))) is None
