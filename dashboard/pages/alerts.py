@@ -41,6 +41,8 @@ def page() -> None:
         return
     _said()
     address.pick("Model", "model", view.model)
+    if view.model.unknown:
+        st.warning("The address of this page names a model that is not there; here are all.")
     _verdict(view)
     if view.open:
         show(alert_table(view.open, view.care), key="alerts")
@@ -57,7 +59,7 @@ def _view() -> AlertsView:
 def _verdict(view: AlertsView) -> None:
     firing, pending = view.count(AlertStatus.FIRING), view.count(AlertStatus.PENDING)
     if firing:
-        cared = sum((each.fingerprint, each.starts_at) in view.care for each in view.open)
+        cared = view.cared_for
         tail = f"; {words.counted(cared, 'is', 'are')} acknowledged or silenced" if cared else ""
         st.error(f"{words.counted(firing, 'alert is', 'alerts are')} firing{tail}.", icon=":material/error:")
     elif pending:
@@ -69,6 +71,8 @@ def _verdict(view: AlertsView) -> None:
 def _alert(view: AlertsView, alert: Alert) -> None:
     """One alert: what it says, what to do, and the two things that can be done here."""
     st.subheader("One of them", anchor=False)
+    if view.alert.unknown:
+        st.warning("The alert that the address names is not open any more, or not about this model.")
     address.pick("Alert", "alert", view.alert, titles(view.open))
     st.text(alert.summary)
     st.text(f"{alert.status.value} since {words.moment(alert.starts_at)} UTC")
@@ -133,7 +137,7 @@ def _silence(alert: Alert) -> None:
     st.caption("Nobody is told of what it hits until it ends. One condition a line; all must hold.")
     with st.form("silence", border=False):
         matchers = st.text_area(
-            "Matchers", "\n".join(matchers_of(alert)), key=f"matchers-{alert.fingerprint}", height=185
+            "Matchers", "\n".join(matchers_of(alert)), key=f"matchers-{alert.fingerprint}", height=210
         )
         lasts = st.selectbox("For", list(_LASTS), index=1, format_func=lambda name: _LASTS[name], key="lasts")
         comment = st.text_input("Comment", key="silence-comment", max_chars=1000)

@@ -14,7 +14,7 @@ from storage.database import Database
 from storage.matching import labels_of
 from storage.models import model_versions
 from storage.outbox import OutboxMessage, newest_messages
-from storage.records import Alert, AlertStatus, Severity
+from storage.records import Alert, AlertStatus, Arm, Severity
 from storage.silences import Acknowledgement, Silence, acknowledgements, silences
 from storage.telling import ToldAlert, newest_episodes
 
@@ -42,8 +42,14 @@ class AlertsView:
         return sum(alert.status is status for alert in self.open)
 
     @property
+    def cared_for(self) -> int:
+        """How many of those that fire somebody silenced or looks after."""
+        firing = (each for each in self.open if each.status is AlertStatus.FIRING)
+        return sum((each.fingerprint, each.starts_at) in self.care for each in firing)
+
+    @property
     def told(self) -> tuple[OutboxMessage, ...]:
-        """The messages about the group of the picked alert, since the alert was there."""
+        """The messages about the group of the picked alert, those of its earlier episodes too."""
         if self.picked is None:
             return ()
         labels = labels_of(self.picked)
@@ -74,9 +80,9 @@ def alerts(database: Database, address: Mapping[str, str], now: datetime) -> Ale
 
 
 def matchers_of(alert: Alert) -> list[str]:
-    """What a silence of this alert, and of no other column or slice, asks for; as Alertmanager writes it."""
+    """What a silence of this alert, and of no other column or arm, asks for; in Alertmanager's signs."""
     labels = labels_of(alert)
-    named = ("rule", "model", "version", "slice", "metric", "column")
+    named = ("rule", "model", "version", "arm", "slice", "metric", "column")
     return [f"{name}={json.dumps(labels[name], ensure_ascii=False)}" for name in named if labels[name]]
 
 
@@ -107,5 +113,6 @@ def titles(alerts: Sequence[Alert]) -> dict[str, str]:
 def _title(alert: Alert) -> str:
     column = f" of {alert.column}" if alert.column else ""
     part = "" if alert.scope.slice == "all" else f", where {alert.scope.slice}"
-    where = f"{alert.scope.model} {alert.scope.version}"
+    arm = "" if alert.scope.arm is Arm.STABLE else f", {alert.scope.arm.value} arm"
+    where = f"{alert.scope.model} {alert.scope.version}{arm}"
     return f"{alert.severity.value}: {alert.metric}{column}{part} ({where})"

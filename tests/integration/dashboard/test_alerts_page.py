@@ -16,7 +16,7 @@ from storage.alerts import save_alerts
 from storage.database import Database, open_writer
 from storage.models import register_model
 from storage.outbox import OutboxMessage, add_messages
-from storage.records import AlertStatus
+from storage.records import AlertStatus, Arm
 from storage.settings import DatabaseSettings
 from storage.silences import acknowledge, add_silence
 from tests.helpers.acting import AT, a_firing_alert, a_standing_silence
@@ -82,7 +82,7 @@ def test_the_matchers_of_a_new_silence_hit_the_picked_alert_and_no_other_column(
     app = alerts_page()
 
     assert app.text_area(key="matchers-f-age").value == (
-        'rule="drift"\nmodel="churn"\nversion="12"\nslice="all"\nmetric="drift"\ncolumn="age"'
+        'rule="drift"\nmodel="churn"\nversion="12"\narm="stable"\nslice="all"\nmetric="drift"\ncolumn="age"'
     )
 
 
@@ -141,3 +141,39 @@ def test_a_model_of_the_address_leaves_the_others_out(database: Database) -> Non
     app = alerts_page(model="churn")
 
     assert [element.value for element in app.error] == ["1 alert is firing."]
+
+
+def test_alerts_of_two_arms_are_told_apart(database: Database) -> None:
+    stable, canary = a_firing_alert(), a_firing_alert(fingerprint="f2")
+    canary = replace(canary, scope=replace(canary.scope, arm=Arm.CANARY))
+    with database.write() as connection:
+        save_alerts(connection, [stable, canary], stored_at=AT)
+
+    app = alerts_page(alert="f2")
+
+    assert 'arm="canary"' in str(app.text_area(key="matchers-f2").value)
+    assert len(set(app.selectbox(key="pick-alert").options)) == 2
+    assert all(
+        set(each.value["arm"]) == {"stable", "canary"} for each in app.dataframe if "arm" in each.value
+    )
+
+
+def test_only_alerts_that_fire_are_counted_among_those_that_somebody_cares_for(database: Database) -> None:
+    pending = replace(a_firing_alert("plan", fingerprint="f2"), status=AlertStatus.PENDING)
+    with database.write() as connection:
+        save_alerts(connection, [a_firing_alert(), pending], stored_at=AT)
+        acknowledge(connection, "f2", author="bob", comment="", made_at=AT)
+
+    app = alerts_page()
+
+    assert [element.value for element in app.error] == ["1 alert is firing."]
+
+
+def test_a_link_to_an_alert_that_is_over_says_so(database: Database) -> None:
+    fire(database, "age")
+
+    app = alerts_page(alert="gone")
+
+    assert [each.value for each in app.warning] == [
+        "The alert that the address names is not open any more, or not about this model."
+    ]
