@@ -27,6 +27,7 @@ def alert_table(alerts: Sequence[Alert], care: Mapping[Episode, str]) -> pd.Data
                 "since (UTC)": words.moment(alert.starts_at),
                 "model": alert.scope.model,
                 "version": alert.scope.version,
+                "arm": alert.scope.arm.value,
                 "slice": alert.scope.slice,
                 "monitor": alert.monitor,
                 "metric": alert.metric,
@@ -51,6 +52,7 @@ def episode_table(episodes: Sequence[ToldAlert]) -> pd.DataFrame:
                 "severity": each.alert.severity.value,
                 "model": each.alert.scope.model,
                 "version": each.alert.scope.version,
+                "arm": each.alert.scope.arm.value,
                 "slice": each.alert.scope.slice,
                 "rule": each.alert.rule,
                 "column": each.alert.column or "",
@@ -156,7 +158,9 @@ def show_to_pick(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None
 
 
 def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
-    frame = frame.map(_no_formula).rename(columns=_no_formula)
+    guarded = frame.map(_no_formula).rename(columns=_no_formula)
+    altered = bool((guarded.map(str) != frame.map(str).set_axis(guarded.columns, axis=1)).any(axis=None))
+    frame = guarded
     right = {
         name: st.column_config.TextColumn(alignment="right", width=_width(frame[name]))
         for name in _DIGITS
@@ -168,7 +172,7 @@ def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
         if pd.api.types.is_integer_dtype(frame[name])
     }
     with st.container(key=key):
-        return st.dataframe(
+        drawn = st.dataframe(
             frame,
             hide_index=True,
             column_config=right | counts,
@@ -176,6 +180,14 @@ def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
             key=f"{key}-picked" if more.get("on_select") else None,
             **more,
         )
+        if altered:
+            st.caption("An apostrophe stands before each text that a spreadsheet would run.")
+        return drawn
+
+
+def is_formula(cell: object) -> bool:
+    """Whether a spreadsheet would run it: a table shows it with an apostrophe before it."""
+    return isinstance(cell, str) and _no_formula(cell) != cell
 
 
 def _width(cells: pd.Series[str]) -> int | None:

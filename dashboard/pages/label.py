@@ -14,7 +14,7 @@ from dashboard.errors import DashboardError, GatewayAwayError, GatewayRefusedErr
 from dashboard.event_tables import written
 from dashboard.reader import read
 from dashboard.subjects import choose
-from dashboard.tables import show
+from dashboard.tables import is_formula, show
 from dashboard.views.alerts import EVERY
 from dashboard.views.labelling import Day, Desk, Row, Step, is_long
 from storage.database import Database
@@ -84,7 +84,9 @@ def _day_in_words(day: Day) -> str:
 
 def _show(row: Row) -> None:
     """What the model was asked: its short inputs in a table, its long texts to read."""
-    long = {name: str(value) for name, value in row.inputs.items() if is_long(value)}
+    long = {
+        name: str(value) for name, value in row.inputs.items() if is_long(value) or is_formula(value)
+    }  # a table would put an apostrophe before a formula, and who labels sees what the model saw
     short = {name: value for name, value in row.inputs.items() if name not in long}
     st.markdown("**What the model was asked**")
     for name, text in long.items():

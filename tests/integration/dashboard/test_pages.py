@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import APP
 from dashboard.settings import DATABASE_URL
+from dashboard.tables import is_formula
 from dashboard.views.overview import LATE_AFTER
 from storage.alerts import save_alerts
 from storage.clock import utc_now
@@ -261,6 +263,10 @@ def test_a_text_that_a_spreadsheet_would_run_is_made_harmless_in_a_table() -> No
     app = AppTest.from_function(_table_of_formulas).run()
 
     assert list(app.dataframe[0].value["name"]) == ["'=1+1", "'@x", "'-a", "-0.5", "plain"]
+    assert [each.value for each in app.caption] == [
+        "An apostrophe stands before each text that a spreadsheet would run."
+    ]
+    assert [is_formula(each) for each in ("=1+1", "-0.5", -1.0, math.nan, None)] == [True, *[False] * 4]
 
 
 def _table_of_formulas() -> None:
