@@ -94,7 +94,10 @@ def subject(snapshot: Snapshot, address: Mapping[str, str], monitor: str, metric
     windows = tuple(judged.windows(snapshot, scope, monitor, metric))
     wanted = OWN if "from" in address or "to" in address else address.get("range")
     span = span_of(windows, address) if windows else None
-    return replace(found, windows=windows, span=span, range=choose(tuple(RANGES), wanted))
+    found = replace(found, windows=windows, span=span, range=choose(tuple(RANGES), wanted))
+    if wanted == OWN and windows and not _between(windows, address.get("from"), address.get("to")):
+        return replace(found, range=replace(found.range, chosen=NEWEST, unknown=True))
+    return found
 
 
 def choose(options: Sequence[str], wanted: str | None) -> Choice:
@@ -114,18 +117,22 @@ def span_of(windows: Sequence[Window], address: Mapping[str, str]) -> Window:
     wanted = address.get("range", NEWEST)
     back = RANGES.get(wanted)
     if starts is not None or ends is not None:
-        shown = [
-            window
-            for window in windows
-            if (starts is None or stamp(window.start) >= starts)
-            and (ends is None or stamp(window.start) <= ends)
-        ]
+        shown = _between(windows, starts, ends)
     elif back is not None:
-        shown = [window for window in windows if window.start >= windows[-1].end - back]
+        shown = [window for window in windows if window.start >= windows[-1].end - back] or [windows[-1]]
     else:
         shown = list(windows) if wanted == "all" else []
     kept = shown or windows[-SHOWN:]
     return Window(start=kept[0].start, end=max(window.end for window in kept))
+
+
+def _between(windows: Sequence[Window], starts: str | None, ends: str | None) -> list[Window]:
+    """Those that begin between two stamps, both of them in."""
+    return [
+        window
+        for window in windows
+        if (starts is None or stamp(window.start) >= starts) and (ends is None or stamp(window.start) <= ends)
+    ]
 
 
 def _stable_first(scope: Scope) -> tuple[bool, Scope]:

@@ -15,7 +15,7 @@ from storage.records import Bounds, Judgement, Measurement, Scope, Window
 from storage.settings import DatabaseSettings
 from tests.helpers.labelled import Labelled
 from tests.helpers.pages import measurements_on, page_at, texts
-from tests.helpers.seeded import MODEL, VERSION, shop
+from tests.helpers.seeded import MODEL, VERSION, Seeded, shop
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -108,3 +108,15 @@ def test_the_slices_of_a_column_are_what_was_measured(
     shown = measurements_on(app)
     assert {row["slice"] for row in shown} == {"all", "country=DE", "country=FR"}
     assert all(labelled.agrees(row) for row in shown)
+
+
+def test_a_link_to_a_time_that_is_not_kept_says_so_and_shows_the_newest(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATABASE_URL, seeded.settings.url)
+
+    app = page_at("drift", **{"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"})
+
+    assert not app.exception
+    assert "names something that is not there" in texts(app)
+    assert app.selectbox(key="pick-range").value == "newest"
