@@ -40,10 +40,32 @@ def page() -> None:
 
 def _verdict(view: SystemView) -> None:
     """What a person has to see to, the gravest first."""
+    wrong = _wrong(view)
+    for each in wrong:
+        st.error(each, icon=":material/error:")
+    if not view.at_work:
+        st.warning(
+            "No monitor process is at work: nothing is stored, judged or told. Start `inferwatch monitor`; "
+            "what the gateway answers meanwhile waits in its journal.",
+            icon=":material/pause_circle:",
+        )
+    if view.behind:
+        monitors = ", ".join(sorted({f"`{lag.monitor}`" for lag in view.behind}))
+        st.warning(
+            f"Behind by more than {BEHIND_AFTER.seconds} s: {monitors}. Does `inferwatch monitor` run? "
+            "Its log says what keeps it.",
+            icon=":material/hourglass:",
+        )
+    elif not wrong and view.at_work:
+        st.success("Nothing was set aside, nothing waits too long.", icon=":material/check_circle:")
+
+
+def _wrong(view: SystemView) -> list[str]:
+    """What does not mend itself, and what to do about each."""
     wrong = []
-    if view.dead:
+    if dead := view.messages.get(Delivery.DEAD, 0):
         wrong.append(
-            f"{words.counted(len(view.dead), 'message', 'messages')} reached nobody: mend the channel under "
+            f"{words.counted(dead, 'message', 'messages')} reached nobody: mend the channel under "
             "`alerts` in inferwatch.yaml, then run `inferwatch channels test`."
         )
     if view.accounting.quarantined:
@@ -54,17 +76,7 @@ def _verdict(view: SystemView) -> None:
         wrong.append(f"{places} in journals could not be read: look at the disk of that host.")
     if view.database.revision != view.expected_revision:
         wrong.append("The tables are not those of this release: restart the monitor, which upgrades them.")
-    for each in wrong:
-        st.error(each, icon=":material/error:")
-    if view.behind:
-        monitors = ", ".join(sorted({f"`{lag.monitor}`" for lag in view.behind}))
-        st.warning(
-            f"Behind by more than {BEHIND_AFTER.seconds} s: {monitors}. Does `inferwatch monitor` run? "
-            "Its log says what keeps it.",
-            icon=":material/hourglass:",
-        )
-    elif not wrong:
-        st.success("Nothing was set aside, nothing waits too long.", icon=":material/check_circle:")
+    return wrong
 
 
 def _journals(view: SystemView) -> None:

@@ -56,6 +56,11 @@ class SystemView:
         )
 
     @property
+    def at_work(self) -> bool:
+        """Whether any monitor process is: who works holds leases. Without one nothing falls behind here."""
+        return any(lease.held for lease in self.leases)
+
+    @property
     def damaged(self) -> int:
         """Places in journals that could not be read, and files whose end was lost."""
         return sum(each.damaged + each.torn for each in self.producers)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.launch import APP
 from dashboard.settings import DATABASE_URL, GATEWAY_URL
 from storage.database import open_writer
+from storage.leases import Leases
 from storage.quarantine import Quarantined, add_quarantined
 from storage.records import EventId
 from storage.scorers import put_scorer
@@ -30,18 +33,44 @@ def system_page(settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> 
     return app.run()
 
 
+@contextmanager
+def a_monitor_at_work(settings: DatabaseSettings) -> Iterator[None]:
+    """While this lasts, a monitor process holds a lease."""
+    database = open_writer(settings)
+    leases = Leases(database, owner="test")
+    lease = leases.acquire("sender")
+    yield
+    if lease is not None:
+        leases.release(lease)
+    database.close()
+
+
 def table_with(app: AppTest, column: str) -> pd.DataFrame:
     return next(each.value for each in app.dataframe if column in each.value)
 
 
 def test_a_system_that_has_counted_all_says_so(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = system_page(seeded.settings, monkeypatch)
+    with a_monitor_at_work(seeded.settings):
+        app = system_page(seeded.settings, monkeypatch)
 
     assert not app.exception
     assert [each.value for each in app.success] == ["Nothing was set aside, nothing waits too long."]
     assert set(table_with(app, "events behind")["events behind"]) == {0}
     journals = table_with(app, "journalled")
     assert (list(journals["answered"]), list(journals["torn tails"])) == ([1000], [0])
+
+
+def test_a_system_in_which_nothing_is_at_work_is_not_said_to_be_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path / 'still.db'}")
+    with a_monitor_at_work(settings):
+        pass
+
+    app = system_page(settings, monkeypatch)
+
+    assert not app.success
+    assert any("No monitor process is at work" in each.value for each in app.warning)
 
 
 def test_what_the_journal_holds_is_unknown_while_the_gateway_is_away(
