@@ -16,7 +16,7 @@ from dashboard.charts.over_time import over_time
 from dashboard.reader import read
 from dashboard.settings import gateway_url
 from dashboard.site import PAGES
-from dashboard.states import State, state_of, state_of_all
+from dashboard.states import state_of_all
 from dashboard.tables import measurement_table, show
 from dashboard.views.accuracy import (
     DEPENDS,
@@ -24,6 +24,7 @@ from dashboard.views.accuracy import (
     IN_EVERY_DAY,
     METRICS,
     MONITOR,
+    OF_LABELS,
     SAMPLING,
     UNASKED,
     AccuracyView,
@@ -34,7 +35,6 @@ from storage.records import Judgement
 
 _NUMBERS = ("metric", "value", "n", "state", "interval low", "interval high", "lower bound", "upper bound")
 _WIDE = 250
-_SHARES = frozenset({"label_coverage", "label_conflict_share"})
 
 
 def page() -> None:
@@ -63,7 +63,7 @@ def _verdict(view: AccuracyView) -> None:
     """Whether anything is wrong in the chosen window, and how much is known of it."""
     verdicts.draw_runs(view.runs)
     if not view.runs and view.labels:
-        verdicts.draw(state_of_all(each.measurement for each in view.of_window if _decides(each)), None)
+        verdicts.draw(state_of_all(view.deciding), None)
     if view.sampled_run is not None and view.estimate is not None:
         verdicts.draw_runs([(view.estimate.measurement.metric, view.sampled_run)])
     for monitor, breached in ((MONITOR, bool(view.runs)), (SAMPLING, view.sampled_run is not None)):
@@ -126,7 +126,7 @@ def _over_time(view: AccuracyView) -> None:
             metric,
             picked=view.picked,
             zero=False,
-            share=metric in _SHARES,
+            share=metric in OF_LABELS,
             reference=_reference(view) if metric == "accuracy" else None,
         ),
         width="stretch",
@@ -248,10 +248,6 @@ def _to_labelling() -> None:
 def _reference(view: AccuracyView) -> float | None:
     found = view.reference
     return found.right / found.labelled if found is not None and found.labelled else None
-
-
-def _decides(judgement: Judgement) -> bool:
-    return state_of(judgement.measurement) is not State.UNBOUNDED
 
 
 def _share(judgement: Judgement | None) -> str:

@@ -20,7 +20,7 @@ from storage.counted import Confusion, confusion, reference_confusion
 from storage.database import Database
 from storage.judged import Asked, Snapshot
 from storage.models import ModelVersion
-from storage.records import Alert, Judgement, Scope, Window
+from storage.records import Alert, Bounds, Judgement, Measurement, Scope, Window
 from storage.worst import BreachedRun, Worse, across_slices, breached_run, newest_known
 
 MONITOR, SAMPLING = "accuracy", "sampling"
@@ -58,6 +58,9 @@ ESTIMATES: Mapping[str, str] = {
 _MAY_NOT_FALL = frozenset({"accuracy", "precision", "recall", "f1", "roc_auc", "label_coverage"})
 """Of which less is worse, also where nothing gives them bounds."""
 
+OF_LABELS = frozenset({"label_coverage", "label_conflict_share"})
+"""Shares that say how much is known, and nothing of how right an answer was."""
+
 LEADING = ("accuracy", "mae")
 """Of classes, and of numbers."""
 
@@ -92,6 +95,14 @@ class AccuracyView:
     def of(self, metric: str) -> Judgement | None:
         """One number of the chosen window."""
         return next((each for each in self.of_window if each.measurement.metric == metric), None)
+
+    @property
+    def deciding(self) -> list[Measurement]:
+        """What says whether answers were right enough: all that has bounds, else what leads."""
+        told = [each.measurement for each in self.of_window if each.measurement.metric not in OF_LABELS]
+        return [each for each in told if each.bounds != Bounds()] or [
+            each for each in told if each.metric in LEADING
+        ]
 
     @property
     def labels(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.states import State, breached_run, state_of, state_of_all
+from dashboard.subjects import Subject
+from dashboard.views.accuracy import AccuracyView
 from dashboard.views.columns import worst_slices
 from dashboard.views.overview import Trend, trends
 from storage.judged import Figures
@@ -133,3 +135,17 @@ def test_the_worst_slice_of_a_number_that_may_not_fall_is_the_least_with_and_wit
         return [each.scope.slice for each in worst_slices(slices, Worse.LESS)]
 
     assert found(Bounds()) == found(Bounds(lower=0.3)) == ["country=FR", "country=DE", "country=IT"]
+
+
+def test_labels_that_agree_say_nothing_of_how_right_answers_were() -> None:
+    def of(metric: str, value: float | None, upper: float | None = None) -> Judgement:
+        return replace(judged(0, None), measurement=measured(value, upper, metric))
+
+    agree, coverage = of("label_conflict_share", 0.0, 0.05), of("label_coverage", 0.5)
+    without_reference = (of("accuracy", 0.4), of("roc_auc", None), agree, coverage)
+    few = (of("accuracy", None), agree, coverage)
+
+    def state(of_window: tuple[Judgement, ...]) -> State:
+        return state_of_all(AccuracyView(subject=Subject(), of_window=of_window).deciding)
+
+    assert (state(without_reference), state(few)) == (State.UNBOUNDED, State.UNKNOWN)
