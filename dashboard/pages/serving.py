@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import pickers, verdicts, words
+from dashboard import maps, pickers, verdicts, words
 from dashboard.address import current
 from dashboard.api import ask
 from dashboard.charts.over_time import over_time
 from dashboard.errors import DashboardError
 from dashboard.reader import read
-from dashboard.states import State, state_of_all
+from dashboard.states import state_of_all
 from dashboard.tables import measurement_table, show
 from dashboard.views.serving import METRICS, MONITOR, TABLED, ServingView, serving
 
@@ -28,13 +28,13 @@ def page() -> None:
     view = read(lambda database: serving(database, current()))
     if view.subject.model.options:
         _loaded()
-    if not pickers.draw(view.subject, what="traffic"):
+    if not pickers.draw(view.subject, what="traffic") or view.window is None:
         return
-    state = state_of_all(each.measurement for each in view.of_window)
-    verdicts.draw(state, None)
-    if state is State.BREACHED:
-        st.error("Breached in the newest window.", icon=":material/error:")
-    verdicts.draw_alerts(view.alerts, MONITOR, breached=state is State.BREACHED)
+    st.caption(f"The newest window shown is {words.span(view.window.start, view.window.end)}.")
+    verdicts.draw_runs(view.runs)
+    if not view.runs:
+        verdicts.draw(state_of_all(each.measurement for each in view.of_window), None)
+    verdicts.draw_alerts(view.alerts, MONITOR, breached=bool(view.runs))
     _over_time(view)
     st.subheader("Numbers of the newest window", anchor=False)
     show(measurement_table(view.of_window), key="statistics", columns=_NUMBERS)
@@ -80,17 +80,20 @@ def _row(model: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _over_time(view: ServingView) -> None:
+    if (together := maps.together(view.step)) is not None:
+        st.caption(together)
+    measured = [(metric, line) for metric, line in view.over_time.items() if line]
     cells = st.columns(2, gap="large") * len(METRICS)
-    for cell, (metric, explained) in zip(cells, METRICS.items(), strict=False):
+    for cell, (metric, line) in zip(cells, measured, strict=False):
         share, seconds = metric.endswith("_share"), metric.endswith("_s")
         written = words.share if share else words.seconds if seconds else words.number
         with cell:
             st.altair_chart(
-                over_time(view.of_metric(metric), metric, written=written, height=180, share=share),
+                over_time(line, metric, written=written, height=180, share=share),
                 width="stretch",
                 alt=f"{metric}, window by window; the tables below hold the numbers",
             )
-            st.caption(explained)
+            st.caption(METRICS[metric])
 
 
 if __name__ == "__main__":

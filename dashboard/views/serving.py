@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
+from dashboard.runs import APART, step_of
 from dashboard.subjects import Subject, subject
+from dashboard.views.columns import alerts_of, newest_windows, series
 from storage import judged
-from storage.alerts import open_alerts
 from storage.database import Database
 from storage.judged import Asked
 from storage.records import Alert, Judgement, Window
+from storage.worst import BreachedRun, breached_run
 
 MONITOR = "traffic"
 
@@ -33,40 +36,43 @@ class ServingView:
     """Everything on the page that SQL knows."""
 
     subject: Subject
-    measured: tuple[Judgement, ...] = ()
+    window: Window | None = None  # the newest that is shown
+    of_window: tuple[Judgement, ...] = ()  # everything that was measured of it
+    step: timedelta = APART  # how long the runs are that windows are put together in
+    over_time: Mapping[str, tuple[Judgement, ...]] = field(default_factory=dict)  # the worst of each run
+    tabled: tuple[Judgement, ...] = ()  # everything that was measured of the newest windows
+    runs: tuple[tuple[str, BreachedRun], ...] = ()  # by metric, up to the newest window
     alerts: tuple[Alert, ...] = ()  # open ones about its traffic
-
-    @property
-    def window(self) -> Window | None:
-        """The newest that is shown."""
-        return max((each.window for each in self.measured), default=None)
-
-    @property
-    def of_window(self) -> list[Judgement]:
-        """Everything that was measured of it."""
-        return [each for each in self.measured if each.window == self.window]
-
-    @property
-    def tabled(self) -> list[Judgement]:
-        """Everything that was measured of the newest windows."""
-        newest = sorted({each.window for each in self.measured})[-TABLED:]
-        return [each for each in self.measured if each.window in newest]
-
-    def of_metric(self, metric: str) -> list[Judgement]:
-        """One number, window by window."""
-        return [each for each in self.measured if each.measurement.metric == metric]
 
 
 def serving(database: Database, address: Mapping[str, str]) -> ServingView:
     """Read it, for what the address of the page says."""
     with database.read() as snapshot:
         found = subject(snapshot, address, MONITOR, "requests")
-        if found.scope is None or found.span is None:
+        newest = newest_windows(found, TABLED)
+        if found.scope is None or found.span is None or newest is None:
             return ServingView(subject=found)
-        measured = judged.judgements_between(snapshot, found.scope, found.span, Asked(monitors=(MONITOR,)))
-        alerts = [
-            alert
-            for alert in open_alerts(snapshot, model=found.scope.model, version=found.scope.version)
-            if (alert.scope, alert.monitor) == (found.scope, MONITOR)
-        ]
-        return ServingView(subject=found, measured=tuple(measured), alerts=tuple(alerts))
+        everything, step = Asked(monitors=(MONITOR,)), step_of(found.shown)
+        tabled = judged.judgements_between(snapshot, found.scope, newest, everything)
+        of_window = [each for each in tabled if each.window == found.shown[-1]]
+        runs = {each.measurement.metric: breached_run(snapshot, each) for each in of_window}
+        return ServingView(
+            subject=found,
+            window=found.shown[-1],
+            of_window=tuple(of_window),
+            step=step,
+            over_time={
+                metric: series(
+                    snapshot,
+                    found.scope,
+                    found.span,
+                    replace(everything, metric=metric),
+                    step=step,
+                    of_window=of_window,
+                )
+                for metric in METRICS
+            },
+            tabled=tuple(tabled),
+            runs=tuple((metric, run) for metric, run in runs.items() if run is not None),
+            alerts=tuple(alerts_of(snapshot, found.scope, (MONITOR,))),
+        )
