@@ -97,6 +97,12 @@ def _verdict(view: BiasView) -> None:
         )
     if not demanded:
         st.info("Nothing is demanded of these groups: no gap has a bound.", icon=":material/info:")
+    elif not unknown and not breached and not view.impacts and view.too_small:
+        groups = words.counted(view.too_small, "group has", "groups have")
+        st.warning(
+            f"Not breached between groups with rows enough; {groups} too few, so nothing is known of them.",
+            icon=":material/help:",
+        )
     elif not unknown and not breached and not view.impacts:
         st.success("Not breached in this window.", icon=":material/check_circle:")
     verdicts.draw_alerts(view.alerts, MONITOR, breached=bool(breached or view.impacts))

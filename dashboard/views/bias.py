@@ -85,6 +85,11 @@ class BiasView:
         return next(iter(self._of(EVERYWHERE)), None)
 
     @property
+    def too_small(self) -> int:
+        """Groups with too few rows to say how they are treated beside the reference group."""
+        return sum(each.measurement.value is None for each in self._of(IMPACT))
+
+    @property
     def reference_group(self) -> str | None:
         """The group that the others' disparate impact is measured by: the only one that has none."""
         have = {each.measurement.column for each in self._of(IMPACT)}

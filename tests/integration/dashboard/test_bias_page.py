@@ -9,12 +9,14 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import APP
 from dashboard.settings import DATABASE_URL
-from dashboard.views.bias import names_of
+from dashboard.subjects import Subject
+from dashboard.views.bias import BiasView, names_of
 from dashboard.views.fairness_words import GAPS, METRICS
 from monitors.fairness import Criterion, Rate
 from monitors.groupings import names_in
 from storage.database import open_writer
 from storage.models import register_model
+from storage.records import Bounds, Judgement, Measurement, Scope, Window
 from storage.settings import DatabaseSettings
 from tests.helpers.harms import BANK, FORMULA_GROUP, GROUPS, HOSTILE_GROUP, WRITER, Harms, bank, starts
 
@@ -172,3 +174,19 @@ def test_every_figure_of_the_monitor_has_its_words() -> None:
 @pytest.mark.parametrize("label", ["a=1 & b=x || y", "a==cmd||' /C calc'!A0", "a & b=other", "a=x && y"])
 def test_what_a_group_differs_in_is_read_as_the_monitor_wrote_it(label: str) -> None:
     assert names_of(label) == names_of(f"{label} | {label}") == names_in(label)
+
+
+def test_groups_that_are_too_small_are_not_said_to_be_treated_alike() -> None:
+    def impact(group: str, value: float | None) -> Judgement:
+        return Judgement(
+            monitor="bias",
+            scope=Scope(model="bank", version="1"),
+            window=Window(start=starts(0), end=starts(1)),
+            measurement=Measurement(
+                metric="disparate_impact", column=group, value=value, n=9, bounds=Bounds(lower=0.8)
+            ),
+        )
+
+    view = BiasView(subject=Subject(), of_window=(impact("sex=f", 0.9), impact("sex=x", None)))
+
+    assert view.too_small == 1
