@@ -55,7 +55,7 @@ def quality_cells(
 
 def reference_quality(snapshot: Snapshot, reference: str, column: str) -> Mapping[str, int] | None:
     """The same of the reference's rows."""
-    return _quality(_of_reference(snapshot, reference, "quality"), column)
+    return _quality(summary_of_reference(snapshot, reference, "quality"), column)
 
 
 def confusion(snapshot: Snapshot, scope: Scope, window: Window) -> Confusion | None:
@@ -65,7 +65,7 @@ def confusion(snapshot: Snapshot, scope: Scope, window: Window) -> Confusion | N
 
 def reference_confusion(snapshot: Snapshot, reference: str) -> Confusion | None:
     """The same of the reference's rows."""
-    return _confusion(_of_reference(snapshot, reference, "accuracy"))
+    return _confusion(summary_of_reference(snapshot, reference, "accuracy"))
 
 
 def _counted(
@@ -76,7 +76,8 @@ def _counted(
     return summaries.sum_between(snapshot, monitor, scope, reference, window)
 
 
-def _of_reference(snapshot: Snapshot, hash_: str, monitor: str) -> Summary | None:
+def summary_of_reference(snapshot: Snapshot, hash_: str, monitor: str) -> Summary | None:
+    """What a monitor counted of the rows of a reference. None: there is no such reference, or nothing was."""
     stored = models.find_reference(snapshot, hash_)
     if stored is None:
         return None

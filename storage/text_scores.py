@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
-from storage import models, summaries
+from storage import summaries
+from storage.counted import summary_of_reference
 from storage.judged import Snapshot
 from storage.records import Scope, Window
 from storage.score_bins import CELLS, UNIT, cells_name, histogram_name, score_edges
@@ -37,11 +36,7 @@ def counted_texts(snapshot: Snapshot, scope: Scope, window: Window, scorer: str)
 
 def reference_texts(snapshot: Snapshot, reference: str, scorer: str) -> Summary | None:
     """Of a reference. None: it has no texts, or another model scored them."""
-    stored = models.find_reference(snapshot, reference)
-    if stored is None:
-        return None
-    body = msgspec.msgpack.decode(stored.body, type=_Reference).summaries.get(TOXICITY)
-    found = None if body is None else Summary.from_bytes(body)
+    found = summary_of_reference(snapshot, reference, TOXICITY)
     return found if found is not None and found.reference == scorer else None
 
 
@@ -71,10 +66,6 @@ def score_histogram(
             reference=tuple(reference[name].tolist()) if known and reference is not None else None,
         )
     return None
-
-
-class _Reference(msgspec.Struct, frozen=True):
-    summaries: dict[str, bytes]
 
 
 def _named(counted: Summary, role: str, column: str, class_name: str) -> dict[str, tuple[int, int]]:
