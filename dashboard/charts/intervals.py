@@ -68,7 +68,7 @@ def interval_bars(
         "state:N",
         "note:N",
     ]
-    axis = alt.Axis(format=".2~p" if share else "~g", tickCount=6)
+    axis = alt.Axis(format=".2~p" if share else ",~r", tickCount=6)
     x = alt.X("value:Q", title=title, axis=axis, scale=alt.Scale(zero=True))
     colour = state_colour(data["state"])
     if not legend:

@@ -33,7 +33,7 @@ def over_time(  # noqa: PLR0913  # the numbers, and how they are drawn
     data = pd.DataFrame([{**point(each, written), "picked": each.window == picked} for each in judgements])
     many = data["when"].nunique() > TOLD_APART
     base = alt.Chart(data).encode(x=window_x(data["when"]))
-    axis = alt.Axis(format=".2~p" if share else "~g", tickCount=max(3, height // 60))
+    axis = alt.Axis(format=".2~p" if share else ",~r", tickCount=max(3, height // 60))
     value = alt.Y("value:Q", title=title, scale=alt.Scale(zero=zero), axis=axis)
     band = base.mark_rule(strokeWidth=1.5 if many else 3, opacity=0.35, color=BLUE).encode(
         y=alt.Y("low:Q", title=title), y2="high:Q"

@@ -44,7 +44,7 @@ def slice_bars(
         alt.Tooltip("n:Q", title="rows", format=","),
         "state:N",
     ]
-    axis = alt.Axis(format=".2~p" if share else "~g", tickCount=6)
+    axis = alt.Axis(format=".2~p" if share else ",~r", tickCount=6)
     bars = base.mark_bar(height=14, cornerRadiusEnd=2, opacity=0.75).encode(
         x=alt.X("value:Q", title=title, axis=axis), color=state_colour(data["state"])
     )

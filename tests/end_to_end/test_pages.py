@@ -211,6 +211,7 @@ def test_a_silence_and_an_acknowledgement_do_what_they_say(visit: Visit, road: R
     assert "acknowledged" in people["car_value"]
     assert "silenced" in people["car_value"]
     assert people["loan_length"] == ""
+    visit.show_as("light", 1280)
     visit.picture("road-alerts-silenced")
 
     visit.page.get_by_role("button", name="End it now").click()

@@ -116,8 +116,13 @@ class Visit:
 
     def show_as(self, scheme: Scheme, width: int) -> None:
         """Look at the whole page as it is in light or dark, on a screen of this width."""
+        fits = self.page.evaluate("scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", scheme)
         self.page.emulate_media(color_scheme=scheme)
         self.page.set_viewport_size({"width": width, "height": _TALL})
+        if not fits:
+            self.page.keyboard.press(
+                "r"
+            )  # runs the script anew: what it draws in ink of its own follows then
         self.settle()
 
     def picture(self, name: str) -> None:
