@@ -148,6 +148,10 @@ class Overview:
         return sum(alert.status is status for alert in self.alerts)
 
 
+Lines = dict[tuple[str, str], dict[Window, Figures]]
+"""By monitor and metric, window by window."""
+
+
 def overview(database: Database, now: datetime) -> Overview:
     """Read it."""
     with database.read() as connection:
@@ -191,31 +195,25 @@ def _row(
 
 def trends(figures: Sequence[Figures], newest: Sequence[Judgement], now: datetime) -> tuple[Trend, ...]:
     """What is watched of one version: the figures of its newest windows, and all that the last one says."""
+    lines: Lines = {}
+    for each in figures:
+        lines.setdefault((each.monitor, each.metric), {})[each.window] = each
     windows = sorted({each.window for each in figures})
-    measured = {each.monitor for each in figures}
+    measured = {monitor for monitor, _ in lines}
     shown = [watch for watch in WATCHES if not watch.where_measured or watch.monitors & measured]
-    found = tuple(_trend(watch, windows, figures, newest) for watch in shown)
+    found = tuple(_trend(watch, windows, lines, newest) for watch in shown)
     if newest and _is_over(newest, now):
         return tuple(replace(trend, state=State.UNKNOWN) for trend in found)
     return found
 
 
-def _trend(
-    watch: Watch, windows: Sequence[Window], figures: Sequence[Figures], newest: Sequence[Judgement]
-) -> Trend:
-    lines = {
-        (monitor, metric): {
-            each.window: watch.shows(each)
-            for each in figures
-            if (each.monitor, each.metric) == (monitor, metric)
-        }
-        for monitor, metric in watch.metrics
-    }
-    monitor, metric = _shown(lines)
-    points = tuple(lines[monitor, metric].get(window) for window in windows)
-    ours = [each for each in newest if each.monitor == monitor]
-    shown = [each for each in ours if metric in {"", each.measurement.metric}]
-    decisive = shown if watch.alone else [each for each in newest if each.monitor in watch.monitors]
+def _trend(watch: Watch, windows: Sequence[Window], lines: Lines, newest: Sequence[Judgement]) -> Trend:
+    monitor, metric = _shown(watch, lines)
+    line = lines.get((monitor, metric), {})
+    points = tuple(watch.shows(line[window]) if window in line else None for window in windows)
+    shown = [each for each in newest if each.monitor == monitor and metric in {"", each.measurement.metric}]
+    monitors = watch.monitors
+    decisive = shown if watch.alone else [each for each in newest if each.monitor in monitors]
     breached = sum(each.measurement.breached for each in decisive)
     known = state_of_all(each.measurement for each in shown)
     return Trend(
@@ -223,16 +221,16 @@ def _trend(
         points=points,
         state=State.BREACHED if breached else known,
         breached=breached,
-        monitor=monitor if lines[monitor, metric] else None,
+        monitor=monitor if line else None,
         behind=tuple(_behind(watch, shown, points[-1] if points else None)),
     )
 
 
-def _shown(lines: Mapping[tuple[str, str], Mapping[Window, float | None]]) -> tuple[str, str]:
+def _shown(watch: Watch, lines: Lines) -> tuple[str, str]:
     """Of several metrics the first that is known in some window, else the first that was measured."""
-    known = [key for key, line in lines.items() if any(value is not None for value in line.values())]
-    measured = [key for key, line in lines.items() if line]
-    return next(iter([*known, *measured, *lines]))
+    measured = [key for key in watch.metrics if key in lines]
+    known = [key for key in measured if any(watch.shows(each) is not None for each in lines[key].values())]
+    return next(iter([*known, *measured, *watch.metrics]))
 
 
 def _behind(watch: Watch, shown: Sequence[Judgement], value: float | None) -> Sequence[Judgement]:

@@ -13,6 +13,7 @@ from tests.benchmarks.engine_rates import engine_tables
 from tests.benchmarks.footprint import footprint_tables
 from tests.benchmarks.journal_rates import journal_tables
 from tests.benchmarks.monitor_rates import monitor_tables
+from tests.benchmarks.page_times import page_tables
 from tests.benchmarks.scoring_rates import scoring_tables
 from tests.benchmarks.serving import serving_tables
 from tests.benchmarks.tables import Table, machine
@@ -26,6 +27,7 @@ TABLES: dict[str, Callable[[], Iterator[Table]]] = {
     "scoring": scoring_tables,
     "journal": journal_tables,
     "monitors": monitor_tables,
+    "pages": page_tables,
 }
 
 
