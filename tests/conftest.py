@@ -12,7 +12,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if "XDG_RUNTIME_DIR" not in os.environ:  # the PostgreSQL wheel warns on import without it
-    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="inferwatch-runtime-")
+    runtime = Path(tempfile.gettempdir()) / f"inferwatch-runtime-{os.getuid()}"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
 pytest_plugins = ["tests.helpers.postgres"]
 
