@@ -107,7 +107,6 @@ def test_a_page_shows_the_numbers_of_the_api_and_fits_every_screen(
     look = LOOKS.get(site.path, Look(tables=frozenset()))
     opened(visit, site, look.picks)
 
-    visit.show_as(*SCREENS[0])
     assert MEASURED & set(visit.tables()) == look.tables
     for key in look.tables:
         for row in visit.taken_away(key):

@@ -53,7 +53,6 @@ def opened(visit: Visit, site: Site, **picks: str) -> None:
 def test_hostile_texts_do_nothing_on_a_page_and_nothing_in_its_tables(visit: Visit, site: Site) -> None:
     picks: Mapping[Site, dict[str, str]] = {OVERVIEW: {}, TOXICITY: {"model": WRITER}}
     opened(visit, site, **picks.get(site, {"model": HOSTILE_BANK}))
-    visit.show_as("light", 1280)
 
     cells = [
         text
