@@ -38,7 +38,7 @@ def ask(
         answer = httpx.request(
             method, url + path, json=body, params=query, headers=headers, timeout=_PATIENCE_S, trust_env=False
         )
-    except httpx.HTTPError as exc:
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise GatewayAwayError(
             f"The gateway at {url} does not answer. Nothing was changed; try again when it runs."
         ) from exc
