@@ -237,8 +237,12 @@ async def _form(request: Request) -> dict[str, str] | None:
 
 def _same_origin(request: Request) -> bool:
     """Whether a form was sent from a page of this dashboard. Every browser says where a form comes from."""
-    origin, host = request.headers.get("origin", ""), request.headers.get("host")
-    return urlsplit(origin).netloc.lower() == (host or "").lower() != ""
+    host = request.headers.get("host", "")
+    try:
+        origin = urlsplit(request.headers.get("origin", "")).netloc
+    except ValueError:
+        return False
+    return origin.lower() == host.lower() != ""
 
 
 def _cross_site(request: Request) -> bool:

@@ -78,7 +78,7 @@ class Front:
         host = _host_of(headers.get(b"host"))
         origin = headers.get(b"origin")
         if origin is not None:
-            name = _host_of(urlsplit(origin.decode("latin-1")).netloc.encode("latin-1"))
+            name = _host_of_origin(origin)
             if name is None or (name != host and name not in self._hosts):
                 raise RefusedError(
                     403, "header origin: pages of other sites may not ask here", reason="origin"
@@ -141,6 +141,14 @@ def error_body(path: str, exc: RefusedError) -> dict[str, object]:
         return {"error": exc.message}
     kind = "server_error" if exc.status >= 500 else "invalid_request_error"
     return {"error": {"message": exc.message, "type": kind, "param": None, "code": exc.reason}}
+
+
+def _host_of_origin(value: bytes) -> str | None:
+    """The name in an Origin header. None: there is none, or it is no address."""
+    try:
+        return _host_of(urlsplit(value.decode("latin-1")).netloc.encode("latin-1"))
+    except ValueError:
+        return None
 
 
 def _host_of(value: bytes | None) -> str | None:

@@ -19,7 +19,8 @@ SUFFIX = ".eml"
 _ID = re.compile(r"\d{8}T\d{12}-\d{4,10}")
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
 _MOST_SHOWN = 200
-_BROKEN = (ValueError, LookupError, AttributeError, TypeError)
+_MOST_TIMES = 10  # that a picture is shown in one mail: each time is a copy of it
+_BROKEN = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
 """What the parser of the standard library raises for headers and bodies that are none."""
 
 
@@ -106,7 +107,7 @@ class Mails:
         if mail is None or html is None:
             return None
         for cid, data in _pictures(mail):
-            html = html.replace(f"cid:{cid}", data)
+            html = html.replace(f"cid:{cid}", data, _MOST_TIMES)
         return html
 
     def _line(self, id_: str) -> Line | None:
@@ -124,7 +125,11 @@ def _line_of(id_: str, head: Message) -> Line:
 
 
 def _parsed(source: bytes) -> EmailMessage:
-    mail = message_from_bytes(source, policy=default)
+    """A mail with its parts; its head alone, where they lie in each other without an end."""
+    try:
+        mail = message_from_bytes(source, policy=default)
+    except _BROKEN:
+        mail = BytesHeaderParser(policy=default).parsebytes(source)
     return mail if isinstance(mail, EmailMessage) else EmailMessage()
 
 
@@ -151,7 +156,11 @@ def _body(mail: EmailMessage, kind: str) -> str | None:
 
 def _pictures(mail: EmailMessage) -> Iterator[tuple[str, str]]:
     """Names and contents of the pictures that came with a mail."""
-    for part in mail.walk():
+    try:
+        parts = list(mail.walk())
+    except _BROKEN:
+        return
+    for part in parts:
         try:
             cid, data = str(part["Content-ID"] or "").strip("<> "), part.get_payload(decode=True)
         except _BROKEN:

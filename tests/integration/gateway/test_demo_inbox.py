@@ -133,11 +133,23 @@ def test_pictures_that_came_with_a_mail_are_in_it_and_only_pictures(post: Post) 
     assert "svg" not in body
 
 
+def test_a_picture_is_not_copied_without_an_end(post: Post) -> None:
+    mail = a_mail()
+    mail.add_alternative("<img src='cid:one@x'>" * 1000, subtype="html")
+    html = mail.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    html.add_related(PNG, "image", "png", cid="<one@x>")
+    post.send(mail)
+
+    assert post.get(f"/mails/{post.newest}/body").text.count("data:image") == 10
+
+
 @pytest.mark.parametrize(
     "source",
     [
         b"",
         b"no mail at all",
+        b"Subject: deep\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 2000,
         b"Subject: =?utf-8?b?/////w==?=\r\nContent-Type: text/html; charset=none-such\r\n\r\n<p>x</p>\xff",
         b"From: <<<>,;[\r\nTo: @\r\nSubject: \xff\xfe\r\nContent-Type: multipart/mixed\r\n\r\n--x",
         b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n====!",

@@ -89,6 +89,7 @@ def test_a_client_that_leaves_takes_its_request_back_and_it_is_an_event(tmp_path
         ({"origin": "https://evil.example"}, "origin"),
         ({"host": "rebound.example"}, "host"),
         ({"origin": "null"}, "origin"),
+        ({"origin": "http://["}, "origin"),
     ],
 )
 def test_pages_of_others_may_not_ask(gateway: Serving, headers: dict[str, str], said: str) -> None:
