@@ -8,6 +8,7 @@ export TOKENIZERS_PARALLELISM = false
 .PHONY: setup run test slow check fix bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): a minute or two, once; longer where torch with CUDA is fetched."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@

@@ -61,7 +61,8 @@ class DemoFolder:
                 fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as exc:
                 raise StartError(
-                    f"{self.path}: another demo runs in this folder; stop it, or name another with --folder"
+                    f"{self.path}: another demo runs in this folder; stop it, or run this one with "
+                    "--folder OTHER --port-offset 100"
                 ) from exc
             yield
 
