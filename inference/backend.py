@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from inference.device import Device
 from inference.errors import InferenceError, LoadError, SpecError
 from inference.manifest import Manifest, ModelSpec
+from inference.own_code import look_in
 
 BACKENDS: dict[str, str] = {
     "torch": "inference.backends.torch:TorchModel",
@@ -103,8 +104,12 @@ class Model(Protocol):
         """Let go of memory."""
 
 
-def backend(name: str) -> type[Model]:
-    """The class of a backend. Raises `SpecError` for no such name, `LoadError` where a package is missing."""
+def backend(name: str, code: Sequence[Path] = ()) -> type[Model]:
+    """The class of a backend; one from outside is found in the folders of `code` too.
+
+    Raises `SpecError` for no such name, `LoadError` where a package is missing.
+    """
+    look_in(code)
     place = BACKENDS.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:

@@ -42,6 +42,6 @@ class Loading:
             code=self._settings.code,
             threads=self._settings.threads,
         )
-        model = backend(manifest.backend).load(source)
+        model = backend(manifest.backend, source.code).load(source)
         self_test(model, source)
         return model

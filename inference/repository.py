@@ -50,7 +50,7 @@ class Repository:
         The same version with the same content again changes nothing.
         """
         spec = read_spec(folder)
-        kind = backend(spec.backend)
+        kind = backend(spec.backend, code)
         found = _inspected(kind.inspect, spec, folder)
         names = dict.fromkeys([*found.files, *([SELFTEST] if (folder / SELFTEST).exists() else [])])
         hashes = {name: _sha256(_inside(folder, name)) for name in names}

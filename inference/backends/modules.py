@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,14 +12,12 @@ from safetensors.torch import load_file
 
 from inference.errors import LoadError
 from inference.manifest import TorchPart
+from inference.own_code import look_in
 
 
 def module_class(part: TorchPart, code: Sequence[Path]) -> type[torch.nn.Module]:
-    """The operator's class. Folders of `code` are searched last, so they shadow nothing."""
-    for folder in code:
-        place = str(folder.resolve())
-        if place not in sys.path:
-            sys.path.append(place)
+    """The operator's class, found in the folders of `code` too."""
+    look_in(code)
     name, _, attribute = part.module.partition(":")
     try:
         found = getattr(importlib.import_module(name), attribute, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -67,7 +68,7 @@ class Workshop:
 
     def _python(self, block: Block) -> None:
         if block.file is None:
-            compile(block.text, f"{block.page}:{block.line}", "exec")
+            ast.literal_eval(block.text)  # a line of a table: what runs has a file
             return
         self._file(block)
         if block.file != "car_loan.py":  # which the console runs
@@ -90,6 +91,7 @@ class Workshop:
         path.write_text(self._filled(block.text))
 
     def _filled(self, text: str) -> str:
+        text = re.sub(r"^curl ", "curl --fail-with-body ", text)  # else it ends well whatever the answer
         text = text.replace("localhost:8080", f"localhost:{self.deployment.port}")
         text = text.replace("localhost:8081", f"localhost:{self.deployment.metrics_port}")
         for name, value in self._names().items():
@@ -100,9 +102,13 @@ class Workshop:
     def _names(self) -> dict[str, Callable[[], str]]:
         return {
             "EVENT_ID": lambda: self.event_id,
-            "FINGERPRINT": lambda: str(self.deployment.get("/api/alerts")["alerts"][0]["fingerprint"]),
+            "FINGERPRINT": lambda: str(self._firing()[0]["fingerprint"]),
             "SILENCE_ID": self._silence_id,
         }
+
+    def _firing(self) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = self.deployment.get("/api/alerts?status=firing")["alerts"]
+        return found
 
     def _silence_id(self) -> str:
         wait_until(lambda: bool(self._silences()), "the silence to be in force", 30)
@@ -115,14 +121,13 @@ class Workshop:
     def _wait_judged(self) -> None:
         """Until what was replayed is counted, and alerts are there."""
         self.deployment.wait_counted()
-        wait_until(lambda: bool(self.deployment.get("/api/alerts")["alerts"]), "an alert", 60)
+        wait_until(lambda: bool(self._firing()), "an alert", 60)
 
     def _run(self, command: list[str]) -> str:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        code = os.pathsep.join([str(ROOT), str(self.folder)])
         ran = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=120, cwd=self.folder,
-            env={**os.environ, "PATH": path, "PYTHONPATH": code, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         assert ran.returncode == 0, f"{command[-1]} ended with {ran.returncode}: {ran.stderr[-2000:]}"
         return ran.stdout
