@@ -102,8 +102,7 @@ def up(config: Config = CONFIG) -> None:
 
     settings = load_settings(config)
     typer.echo(f"gateway    {url_of(settings.gateway.host, settings.gateway.port)}  (documents under /docs)")
-    typer.echo(f"dashboard  {url_of(settings.dashboard.host, settings.dashboard.port)}")
-    supervise(settings, config)
+    supervise(settings, config)  # the dashboard tells its address itself
 
 
 @app.command()

@@ -146,7 +146,7 @@ def port_problem(setting: str, host: str, port: int, *, mend: str | None = None)
             probe.bind((host, port))
         except OSError as exc:
             taken = f"{setting}: {host}:{port} cannot be listened on ({exc.strerror}){_holder(port)}"
-            return f"{taken}; stop it, or {mend or f'change {setting}'}"
+            return f"{taken}; stop it, or {mend or f'change {setting} in the settings'}"
     return None
 
 
