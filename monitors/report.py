@@ -7,16 +7,20 @@ What decides whether anything is wrong are the monitors; a report is for finding
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from inference.manifest import Manifest
 from monitors.errors import ReportError
 from monitors.reporting.document import About, document
-from monitors.reporting.rows import Rows, from_bytes
+from monitors.reporting.rows import MOST_VALUES, Rows, from_bytes
 from monitors.reporting.traffic import Progress, Traffic, traffic_of
 from storage.database import Database
 from storage.models import find_reference_rows, model_versions
 from storage.records import ALL, ReportKind, ReportWish
 from storage.reports import MadeReport
+
+if TYPE_CHECKING:
+    from monitors.reporting.evidently import Comparison
 
 TITLES = {
     ReportKind.DATA_DRIFT: "Data drift",
@@ -45,9 +49,9 @@ def make_report(database: Database, wish: ReportWish, *, progress: Progress) -> 
     if not traffic.rows.n:
         raise ReportError(_nothing(labelled=labelled))
     progress(_READ)
-    html, left_out = _drawn(wish, manifest, traffic, reference)
+    html, compared = _drawn(wish, manifest, traffic, reference)
     progress(_COMPARED)
-    words = _words(traffic, reference, left_out, labelled=labelled)
+    words = _words(traffic, reference, compared, labelled=labelled)
     about = About(
         title=f"{TITLES[wish.kind]}: {wish.model} {wish.version}",
         lines=(
@@ -84,14 +88,12 @@ def _reference(database: Database, wish: ReportWish) -> tuple[Manifest, Rows]:
     return Manifest.model_validate_json(held[0].manifest), from_bytes(body)[0]
 
 
-def _drawn(
-    wish: ReportWish, manifest: Manifest, traffic: Traffic, reference: Rows
-) -> tuple[str, tuple[str, ...]]:
+def _drawn(wish: ReportWish, manifest: Manifest, traffic: Traffic, reference: Rows) -> tuple[str, Comparison]:
     from monitors.reporting.evidently import compare  # noqa: PLC0415  pandas, which the gateway does not need
 
     try:
         compared = compare(wish.kind, traffic.rows, reference, manifest)
-        return compared.snapshot.get_html_str(as_iframe=False), compared.left_out
+        return compared.snapshot.get_html_str(as_iframe=False), compared
     except ReportError:
         raise
     except MemoryError:
@@ -112,14 +114,17 @@ def _nothing(*, labelled: bool) -> str:
     )
 
 
-def _words(traffic: Traffic, reference: Rows, left_out: tuple[str, ...], *, labelled: bool) -> str:
+def _words(traffic: Traffic, reference: Rows, compared: Comparison, *, labelled: bool) -> str:
     rows = "labelled rows" if labelled else "answered rows"
     some = "all" if traffic.rows.n == traffic.seen else f"a sample of {traffic.rows.n:,} out of"
     said = [
         f"It compares {some} {traffic.seen:,} {rows} of the window with {reference.n:,} of the reference."
     ]
-    if left_out:
-        said.append(f"Left out, as one side has no values: {', '.join(left_out)[:500]}.")
+    if compared.left_out:
+        said.append(f"Left out, as one side has no values: {', '.join(compared.left_out)[:500]}.")
+    if compared.folded:
+        names = ", ".join(compared.folded)[:500]
+        said.append(f"All but the {MOST_VALUES} most frequent values are one: {names}.")
     if traffic.unreadable:
         said.append(f"{traffic.unreadable:,} events could not be read.")
     return " ".join(said)

@@ -12,7 +12,7 @@ import numpy as np
 
 from inference.manifest import ModelSpec, Task
 from monitors.errors import ReportError
-from monitors.reporting.rows import Rows, prediction_of, target_of
+from monitors.reporting.rows import Rows, prediction_of, target_of, with_few_values
 from storage.records import ReportKind
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Comparison:
 
     snapshot: Snapshot
     left_out: tuple[str, ...]  # columns that have no value on one side
+    folded: tuple[str, ...]  # columns of more names than a report tells apart
 
 
 def compare(kind: ReportKind, current: Rows, reference: Rows, manifest: ModelSpec) -> Comparison:
@@ -47,6 +48,7 @@ def compare(kind: ReportKind, current: Rows, reference: Rows, manifest: ModelSpe
     if not used or (target is not None and prediction_of(manifest) not in used):
         raise ReportError("no column has values both in the window and in the reference: nothing to compare")
     definition = _definition(kind, current, used, target, manifest)
+    (current, reference), folded = with_few_values((current, reference), used - {prediction_of(manifest)})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own use of pandas and numpy
         now, then = (
@@ -55,7 +57,7 @@ def compare(kind: ReportKind, current: Rows, reference: Rows, manifest: ModelSpe
         )
         scored = "score" in used and manifest.positive is not None
         snapshot = Report(_metrics(kind, scored=scored)).run(now, then)
-    return Comparison(snapshot=snapshot, left_out=tuple(sorted(every - used)))
+    return Comparison(snapshot=snapshot, left_out=tuple(sorted(every - used)), folded=tuple(folded))
 
 
 def _shared(current: Rows, reference: Rows) -> set[str]:

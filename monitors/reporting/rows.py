@@ -5,8 +5,10 @@ A text stands for itself only by its length, as in drift, so no report holds one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -18,6 +20,10 @@ from monitors.errors import InvalidReferenceError
 from monitors.frames import Frame
 from monitors.labels import can_be_right, label_of
 from storage.records import Value
+
+MOST_VALUES = 200
+"""Different names in one column, of both sides together, that a report tells apart."""
+OTHERS = "(other values)"
 
 REFERENCE_ROWS = 5_000
 """Rows of a reference that are kept, for reports."""
@@ -85,6 +91,25 @@ def joined(parts: Sequence[Rows]) -> Rows:
         },
         labels=np.concatenate(labels) if len(labels) == len(parts) else None,
     )
+
+
+def with_few_values(
+    sides: tuple[Rows, Rows], columns: Collection[str]
+) -> tuple[tuple[Rows, Rows], list[str]]:
+    """Both sides with the rarest names of these columns as one, and which columns had too many."""
+    found = [dict(side.categories) for side in sides]
+    long = []
+    for name in sorted(found[0].keys() & found[1].keys() & set(columns)):
+        counts = Counter(chain.from_iterable(side[name].tolist() for side in found))
+        del counts[None]
+        if len(counts) <= MOST_VALUES:
+            continue
+        long.append(name)
+        known = {value for value, _ in counts.most_common(MOST_VALUES)} | {None}
+        for side in found:
+            side[name] = _names([each if each in known else OTHERS for each in side[name].tolist()])
+    first, second = (replace(side, categories=few) for side, few in zip(sides, found, strict=True))
+    return (first, second), long
 
 
 def sample_of_reference(frame: Frame, manifest: ModelSpec) -> Rows:

@@ -8,7 +8,17 @@ import pytest
 from monitors.errors import InvalidReferenceError, ReportError
 from monitors.frames import frame_of_columns
 from monitors.reporting.document import About, document
-from monitors.reporting.rows import REFERENCE_ROWS, Rows, from_bytes, rows_of, sample_of_reference, to_bytes
+from monitors.reporting.rows import (
+    MOST_VALUES,
+    OTHERS,
+    REFERENCE_ROWS,
+    Rows,
+    from_bytes,
+    rows_of,
+    sample_of_reference,
+    to_bytes,
+    with_few_values,
+)
 from monitors.reporting.traffic import Sample
 from storage.records import Value
 from tests.helpers.station import MANIFEST
@@ -80,3 +90,21 @@ def test_a_sample_is_the_same_in_whatever_order_its_rows_come() -> None:
 def test_a_page_that_is_not_evidently_s_is_no_report() -> None:
     with pytest.raises(ReportError, match=r"0\.7\.23"):
         document("<html></html>", About(title="t", lines=()))
+
+
+def test_the_rarest_names_of_a_long_column_are_one_and_all_of_a_short_one_stay() -> None:
+    rare = [f"order {number}" for number in range(MOST_VALUES)]
+    now, then = (
+        Rows(
+            n=len(names),
+            categories={"order": np.array(names, dtype=object), "plan": np.array(plans, dtype=object)},
+        )
+        for names, plans in ((["often"] * 2 + rare, ["free"] * 202), (["often", None], ["paid", None]))
+    )
+
+    (now, then), folded = with_few_values((now, then), {"order", "plan"})
+
+    assert folded == ["order"]
+    assert now.categories["order"].tolist() == ["often", "often", *rare[:-1], OTHERS]
+    assert then.categories["order"].tolist() == ["often", None]
+    assert then.categories["plan"].tolist() == ["paid", None]
