@@ -10,7 +10,6 @@ import typer
 
 from gateway.build import children_of
 from gateway.demo.folder import DemoFolder
-from gateway.demo.interrupt import heeding_interrupts
 from gateway.demo.ports import DemoPorts
 from gateway.logs import Lines
 from gateway.settings_file import load_settings
@@ -31,10 +30,9 @@ def run_demo(path: Path, *, keep: bool, port_offset: int) -> None:
         else:
             _start_afresh(folder)
         typer.echo("Making two small models and what their traffic is compared with ...")
-        with heeding_interrupts():
-            from gateway.demo.prepare import prepare  # noqa: PLC0415  torch: a busy port is told without
+        from gateway.demo.prepare import prepare  # noqa: PLC0415  torch: a busy port is told without
 
-            prepare(folder, ports)
+        prepare(folder, ports)
         _log_into(folder.logs / "demo.log")
         Supervisor(_children(folder, ports)).run()
     typer.echo(f"The demo has ended, and all its processes. Mails, logs and settings stay in {folder.path}")
