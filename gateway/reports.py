@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -15,12 +15,14 @@ from gateway.silence_body import Signed, author_of
 from gateway.silences import ActionJournal
 from storage.database import Database
 from storage.errors import JournalError, WishError
+from storage.judged import Snapshot
 from storage.records import ALL, Action, ActionEvent, Arm, ReportKind, ReportWish
 from storage.reports import (
     MOST_WAITING,
     Report,
     ReportState,
     find_report,
+    known_reports,
     report_html,
     reports,
     waiting_reports,
@@ -28,6 +30,7 @@ from storage.reports import (
 from storage.wishing import Asked, wish_of
 
 _REMEMBERED = 1000
+_LONGEST_WAY = timedelta(hours=1)
 
 Name = Annotated[str, msgspec.Meta(max_length=256)]
 At = Annotated[str | None, msgspec.Meta(description="ISO 8601; with neither, the newest judged window")]
@@ -132,8 +135,9 @@ class ReportDesk:
             found = find_report(connection, id)
         if found is not None:
             return ReportAnswer.of(found)
-        if id in self._asked:
-            return self._asked[id]
+        asked = self._asked.get(id)
+        if asked is not None:
+            return asked
         raise RefusedError(
             404,
             f"no report '{id[:80]}' is known; one that another gateway took is known a moment later",
@@ -166,7 +170,7 @@ class ReportDesk:
             end=read_at(body.end, "end"),
         )
         with self._database.read() as connection:
-            waiting = waiting_reports(connection)
+            waiting = waiting_reports(connection) + self._on_their_way(connection)
             try:
                 wish = wish_of(connection, asked)
             except WishError as exc:
@@ -178,6 +182,13 @@ class ReportDesk:
                 409, f"{waiting} reports wait to be made; ask again later", reason="too_many_reports"
             )
         return wish
+
+    def _on_their_way(self, connection: Snapshot) -> int:
+        """How many were asked for here that SQL does not know; one that never comes counts for an hour."""
+        for known in known_reports(connection, list(self._asked)):
+            self._asked.pop(known, None)
+        since = self._clock() - _LONGEST_WAY
+        return sum(each.asked_at > since for each in list(self._asked.values()))
 
 
 def _asked(id: str, wish: ReportWish, author: str, now: datetime) -> ReportAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -111,6 +112,11 @@ def waiting_reports(connection: Connection) -> int:
     """How many are still to be made."""
     statement = sa.select(sa.func.count()).select_from(report).where(report.c.state.in_(OPEN))
     return connection.scalar(statement) or 0
+
+
+def known_reports(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Those of these ids that stand here."""
+    return set(connection.scalars(sa.select(report.c.id).where(report.c.id.in_(ids))))
 
 
 def next_report(connection: Connection) -> Report | None:

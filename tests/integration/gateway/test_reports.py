@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,15 @@ def test_no_more_than_so_many_wait(gateway: Serving, database: Database) -> None
     reply = gateway.post("/api/reports", asked())
 
     assert (reply.status, "ask again later" in reply.error) == (409, True)
+
+
+def test_what_is_on_its_way_to_the_database_counts_among_those_that_wait(tmp_path: Path) -> None:
+    seeded = seeded_database(tmp_path)
+    settings = {"database": {"url": seeded.settings.url}}
+    with serving(tmp_path, [ECHO], settings) as gateway:  # nothing ships its journal
+        statuses = [gateway.post("/api/reports", asked()).status for _ in range(MOST_WAITING + 2)]
+
+    assert statuses == [200] * MOST_WAITING + [409] * 2
 
 
 def test_asking_wants_the_right_to_act_and_looking_the_right_to_read() -> None:
