@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from storage.records import Bounds
+from storage.scorer import Scorer
 
 UNKNOWN = "unknown"
 
@@ -104,3 +105,10 @@ def healthy(bounds: Bounds, written: Callable[[float | None], str] = number) -> 
     if bounds.upper is None:
         return f"from {written(bounds.lower)}"
     return f"{written(bounds.lower)} to {written(bounds.upper)}"
+
+
+def of_scorer(scorer: Scorer) -> str:
+    """Its name, and what a person should know of it, as plain text."""
+    name = f"{scorer.model} {scorer.version}"
+    said = scorer.words.replace("`", "")
+    return said if name in said else f"{name}: {said}"

@@ -22,7 +22,7 @@ from storage.records import Alert, AlertStatus, Arm, Judgement, Scope
 
 REFRESH_S = 15
 _INK: Mapping[str | None, str] = {"dark": "#fafafa"}
-_FIRST = ("status", "since (UTC)", "model", "version", "column", "what", "people")
+_FIRST = ("status", "since (UTC)", "model", "version", "column", "slice", "what", "people")
 
 
 @st.fragment(run_every=REFRESH_S)

@@ -227,7 +227,7 @@ def _scorer(view: SystemView) -> None:
         st.caption("None was ever loaded: no text is scored until one is.")
         return
     bundled = "comes with inferwatch" if scorer.bundled else "given by the operator"
-    st.text(f"{scorer.model} {scorer.version}, {bundled}: {scorer.words}")
+    st.text(f"{words.of_scorer(scorer)} ({bundled})")
     st.text(f"Classes: {', '.join(scorer.classes)}")
     st.text(f"Loaded {words.moment(scorer.loaded_at)} UTC; SHA-256 of its files {scorer.sha256}")
 

@@ -81,8 +81,7 @@ def _scored_by(view: ToxicityView) -> None:
     if scorer is None:
         st.info("No model that scores texts was ever loaded; so far nothing is known of any text.")
     else:
-        name = f"{scorer.model} {scorer.version}"
-        st.text(f"Scored by {scorer.words if name in scorer.words else f'{name}: {scorer.words}'}.")
+        st.text(f"Scored by {words.of_scorer(scorer)}.")
     st.caption(
         "A score is no verdict on a single text, and this is no moderation: quoting abuse, or speaking of a "
         "group of people, can score as abuse. Read shares against the reference, and texts before you judge."

@@ -121,7 +121,8 @@ class AccuracyView:
     @property
     def of_day(self) -> dict[str, Judgement]:
         """What samples tell of it, by metric."""
-        return {each.measurement.metric: each for each in self.sampled if each.window == self.day}
+        day = self.day
+        return {each.measurement.metric: each for each in self.sampled if each.window == day}
 
     @property
     def estimate(self) -> Judgement | None:

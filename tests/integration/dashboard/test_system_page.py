@@ -111,5 +111,5 @@ def test_what_was_set_aside_is_shown_with_the_reason_as_it_is(
     (row,) = table_with(app, "why").to_dict("records")
     assert (row["event"], row["monitor"], row["why"]) == ("p-1-7", "drift", HOSTILE_VALUE)
     said = [each.value for each in app.text]
-    assert "words 1, given by the operator: a model of no particular interest" in said
+    assert "words 1: a model of no particular interest (given by the operator)" in said
     assert HOSTILE_VALUE not in said
