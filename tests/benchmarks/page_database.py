@@ -220,11 +220,13 @@ insert into measurement (
     bound_lower, bound_upper, n, significant, breached, replay, judged_at
 )
 with recursive w(i) as (select 0 union all select i + 1 from w where i + 1 < :last)
-select m.monitor, s.model, '1', 'stable', s.slice, :began + w.i * :length, :began + (w.i + 1) * :length,
+select m.monitor, s.model, '1', 'stable', s.slice, :began + w.i * :length,
+    :began + (w.i + case m.monitor when 'sampling' then 24 else 1 end) * :length,
     m.metric, m."column", m.value, m.low, m.high, m.lower, m.upper, m.n, m.significant, m.breached, 0,
     :began + (w.i + 1) * :length
 from w cross join bench_scope s cross join bench_measured m
 where m.kind = s.kind and m.hour = (w.i + s.n) % 12 and m.moved = (s.n < 3 and w.i > :last - 48)
+    and (m.monitor != 'sampling' or w.i % 24 = 0)  -- whose windows are days
 """
 
 
