@@ -108,12 +108,13 @@ def figures_between(
         for monitor, metrics in sorted(asked.items())
         if metrics
     ]
+    wanted = [*named, _TABLE.c.monitor.in_(together)] if together else named
     metric = sa.case((_TABLE.c.monitor.in_(together), ""), else_=_TABLE.c.metric).label("metric")
     key = (_TABLE.c.monitor, metric, _TABLE.c.start, _TABLE.c.end)
     question = (
         sa.select(*key, *_FIGURES)
         .where(*_of(scope), _TABLE.c.start >= span.start, _TABLE.c.start < span.end)
-        .where(_TABLE.c.end <= span.end, sa.or_(_TABLE.c.monitor.in_(together), *named))
+        .where(_TABLE.c.end <= span.end, sa.or_(*wanted))
         .group_by(*key)
     )
     return [_figures(row) for row in snapshot.execute(question)]

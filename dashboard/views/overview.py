@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard import words
@@ -14,15 +14,17 @@ from storage import judged, reading
 from storage.accounts import lags
 from storage.alerts import open_alerts
 from storage.database import Database
-from storage.judged import Figures, Snapshot
+from storage.judged import Asked, Figures, Snapshot
 from storage.models import ModelVersion, model_versions
 from storage.outbox import OutboxMessage, dead_messages, late_messages
-from storage.records import Alert, AlertStatus, Arm, Judgement, Scope, Window
+from storage.records import Alert, AlertStatus, Arm, Bounds, Judgement, Scope, Window
 from storage.scorer import TOXICITY
 from storage.scorers import find_scorer
 from storage.silences import Silence, acknowledgements, silences
 from storage.windows import ModelClock, model_clocks
 
+SAMPLING, _IN_EVERY_DAY = "sampling", "sample_answered_share"
+"""Who judges samples, and what it measures of every day."""
 WINDOWS = 40
 """How many windows a small trend line covers."""
 DEAD_SHOWN = timedelta(days=7)
@@ -79,9 +81,9 @@ WATCHES = (
         title="Accuracy",
         metrics=(
             ("accuracy", "accuracy"),
-            ("sampling", "sampled_accuracy"),
+            (SAMPLING, "sampled_accuracy"),
             ("accuracy", "mae"),
-            ("sampling", "sampled_mae"),
+            (SAMPLING, "sampled_mae"),
         ),
         written=words.brief,
     ),
@@ -180,9 +182,13 @@ def _row(
     snapshot: Snapshot, version: ModelVersion, scope: Scope, clock: ModelClock | None, now: datetime
 ) -> VersionRow:
     span = judged.newest_span(snapshot, scope, WINDOWS)
-    figures = judged.figures_between(snapshot, scope, span, _ASKED) if span else []
+    figures = judged.figures_between(snapshot, scope, span, _OF_WINDOWS) if span else []
     window = max((each.window for each in figures), default=None)
     newest = judged.judgements_between(snapshot, scope, window, _NEWEST) if window else []
+    sampled = _sampled(snapshot, scope)
+    last = max((each.window for each in sampled), default=None)
+    figures += [_alone(each) for each in sampled]
+    newest += [each for each in sampled if each.window == last]
     return VersionRow(
         scope=scope,
         has_reference=version.reference is not None,
@@ -193,23 +199,46 @@ def _row(
     )
 
 
+def _sampled(snapshot: Snapshot, scope: Scope) -> list[Judgement]:
+    """What samples tell of the newest days: estimates, each one number without a column."""
+    days = judged.windows(snapshot, scope, SAMPLING, _IN_EVERY_DAY)[-WINDOWS:]
+    if not days:
+        return []
+    span = Window(start=days[0].start, end=days[-1].end)
+    asked = [Asked(monitors=(SAMPLING,), metric=metric, column="") for metric in sorted(_asked()[SAMPLING])]
+    return [each for one in asked for each in judged.judgements_between(snapshot, scope, span, one)]
+
+
+def _alone(judgement: Judgement) -> Figures:
+    """The figures of a metric that has no columns."""
+    measured = judgement.measurement
+    known = measured.value is not None and measured.bounds != Bounds()
+    return Figures(
+        monitor=judgement.monitor,
+        metric=measured.metric,
+        window=judgement.window,
+        largest=measured.value,
+        largest_bounded=None if measured.bounds.upper is None else measured.value,
+        known=int(known),
+        breached=int(measured.breached),
+    )
+
+
 def trends(figures: Sequence[Figures], newest: Sequence[Judgement], now: datetime) -> tuple[Trend, ...]:
-    """What is watched of one version: the figures of its newest windows, and all that the last one says."""
+    """What is watched of one version: the figures of its newest windows, and all that the last ones say."""
     lines: Lines = {}
     for each in figures:
         lines.setdefault((each.monitor, each.metric), {})[each.window] = each
-    windows = sorted({each.window for each in figures})
     measured = {monitor for monitor, _ in lines}
     shown = [watch for watch in WATCHES if not watch.where_measured or watch.monitors & measured]
-    found = tuple(_trend(watch, windows, lines, newest) for watch in shown)
-    if newest and _is_over(newest, now):
-        return tuple(replace(trend, state=State.UNKNOWN) for trend in found)
-    return found
+    current = [each for each in newest if not _is_over(each, now)]
+    return tuple(_trend(watch, lines, current) for watch in shown)
 
 
-def _trend(watch: Watch, windows: Sequence[Window], lines: Lines, newest: Sequence[Judgement]) -> Trend:
+def _trend(watch: Watch, lines: Lines, newest: Sequence[Judgement]) -> Trend:
     monitor, metric = _shown(watch, lines)
     line = lines.get((monitor, metric), {})
+    windows = _windows(monitor, lines)
     points = tuple(watch.shows(line[window]) if window in line else None for window in windows)
     shown = [each for each in newest if each.monitor == monitor and metric in {"", each.measurement.metric}]
     monitors = watch.monitors
@@ -226,6 +255,17 @@ def _trend(watch: Watch, windows: Sequence[Window], lines: Lines, newest: Sequen
     )
 
 
+def _windows(monitor: str, lines: Lines) -> list[Window]:
+    """Those that it judges, oldest first: samples are judged by days, all else by the model's own windows."""
+    found = {
+        window
+        for (name, _), line in lines.items()
+        if (name == SAMPLING) == (monitor == SAMPLING)
+        for window in line
+    }
+    return sorted(found)
+
+
 def _shown(watch: Watch, lines: Lines) -> tuple[str, str]:
     """Of several metrics the first that is known in some window, else the first that was measured."""
     measured = [key for key in watch.metrics if key in lines]
@@ -239,12 +279,10 @@ def _behind(watch: Watch, shown: Sequence[Judgement], value: float | None) -> Se
     return [each for each in shown if value is not None and each.measurement.value == value][:1]
 
 
-def _is_over(newest: Sequence[Judgement], now: datetime) -> bool:
+def _is_over(newest: Judgement, now: datetime) -> bool:
     """Live traffic whose last window is long over says nothing of today. A replay is of the past anyway."""
-    if any(each.replay for each in newest):
-        return False
-    window = newest[0].window
-    return now - window.end > 2 * (window.end - window.start) + timedelta(minutes=5)
+    window = newest.window
+    return not newest.replay and now - window.end > 2 * (window.end - window.start) + timedelta(minutes=5)
 
 
 def _place(row: VersionRow) -> tuple[int, bool, int, Scope]:
@@ -259,5 +297,5 @@ def _asked() -> dict[str, frozenset[str]]:
     return {name: frozenset(metric for of, metric in pairs if of == name and metric) for name, _ in pairs}
 
 
-_ASKED = _asked()
-_NEWEST = judged.Asked(monitors=tuple(_ASKED))
+_OF_WINDOWS = {name: metrics for name, metrics in _asked().items() if name != SAMPLING}
+_NEWEST = Asked(monitors=tuple(_OF_WINDOWS))

@@ -103,10 +103,10 @@ class Kind:
 
 def kinds_of_models() -> list[Kind]:
     """Plain ones, ones with protected groups, and ones that read a text."""
-    return [_kind("plain"), _kind("groups", protected=[_CATEGORIES[0]]), _kind("texts")]
+    return [_kind("plain"), _kind("groups"), _kind("texts")]
 
 
-def manifest_of(model: str, kind: str, **more: object) -> Manifest:
+def manifest_of(model: str, kind: str) -> Manifest:
     """One model of a kind."""
     last = {"name": "last", "type": "text" if kind == "texts" else "boolean"}
     numbers = [{"name": name, "type": "number"} for name in _NUMBERS]
@@ -123,13 +123,13 @@ def manifest_of(model: str, kind: str, **more: object) -> Manifest:
             "window": {"pane": "1m", "length": "1h"},
             "files": {},
             "added_at": "2026-01-01T00:00:00Z",
-            **more,
+            "protected": [_CATEGORIES[0]] if kind == "groups" else [],
         }
     )
 
 
-def _kind(name: str, **more: object) -> Kind:
-    manifest, rows = manifest_of(name, name, **more), 5_000
+def _kind(name: str) -> Kind:
+    manifest, rows = manifest_of(name, name), 5_000
     frame = frame_of_columns(
         _columns(0, rows, 0.0),
         manifest,

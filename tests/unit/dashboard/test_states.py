@@ -113,6 +113,21 @@ def test_where_no_label_comes_by_itself_accuracy_is_that_of_those_that_were_aske
     assert (accuracy.words, accuracy.monitor) == ("0.9 ok", "sampling")
 
 
+def test_samples_are_judged_by_days_and_leave_no_gaps_in_what_is_judged_by_hours() -> None:
+    hours = [
+        replace(
+            figures(0, value), window=Window(start=BEGIN + at * DAY / 24, end=BEGIN + (at + 1) * DAY / 24)
+        )
+        for at, value in enumerate((0.01, 0.02))
+    ]
+    day = figures(-1, 0.9, "sampling", "sampled_accuracy")
+
+    found = trends([*hours, day], [], BEGIN)
+
+    assert trend("Drift", found).points == (0.01, 0.02)
+    assert trend("Accuracy", found).points == (0.9,)
+
+
 def test_what_was_never_measured_of_a_version_is_left_out_where_it_need_not_apply() -> None:
     found = trends([figures(0, 0.01)], [judged(0, 0.01)], BEGIN)
 
