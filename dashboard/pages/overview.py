@@ -110,17 +110,27 @@ def _versions(found: Overview) -> None:
     if lacking:
         st.caption("Without a reference, drift is unknown. Give them one:")
         st.code("\n".join(f"inferwatch reference set {name} --from FILE" for name in lacking), language=None)
-    with st.expander("The same in words; a picked cell opens the page about it"):
-        picked = show_to_pick(_in_words(rows), key="words")
-    with st.expander("The numbers behind the newest points, in full"):
-        show(measurement_table(_behind(found)), key="numbers")
-    if picked is not None:
-        _open(rows[picked[0]], picked[1])
+    _tables(found)
     by_name = {_name(row): row for row in rows}
     for cell in drawn["selection"].get(CELL, []):
         clicked = by_name.get((cell["model"], cell["version"], cell["arm"]))
         if clicked is not None:
             _open(clicked, cell["watch"])
+
+
+def _tables(found: Overview) -> None:
+    """What the lines show, in words (drawn when somebody opens them) and in numbers."""
+    in_words = st.expander(
+        "The same in words; a picked cell opens the page about it", key="in-words", on_change="rerun"
+    )
+    with st.expander("The numbers behind the newest points, in full"):
+        show(measurement_table(_behind(found)), key="numbers")
+    if not in_words.open:
+        return
+    with in_words:
+        picked = show_to_pick(_in_words(found.rows), key="words")
+    if picked is not None:
+        _open(found.rows[picked[0]], picked[1])
 
 
 def _name(row: VersionRow) -> tuple[str, str, str]:

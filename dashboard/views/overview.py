@@ -25,7 +25,7 @@ from storage.windows import ModelClock, model_clocks
 
 SAMPLING, _IN_EVERY_DAY = "sampling", "sample_answered_share"
 """Who judges samples, and what it measures of every day."""
-WINDOWS = 40
+WINDOWS = 24
 """How many windows a small trend line covers."""
 DEAD_SHOWN = timedelta(days=7)
 """How long a message that nobody got is shown."""
@@ -231,11 +231,10 @@ def trends(figures: Sequence[Figures], newest: Sequence[Judgement], now: datetim
         lines.setdefault((each.monitor, each.metric), {})[each.window] = each
     measured = {monitor for monitor, _ in lines}
     shown = [watch for watch in WATCHES if not watch.where_measured or watch.monitors & measured]
-    current = [each for each in newest if not _is_over(each, now)]
-    return tuple(_trend(watch, lines, current) for watch in shown)
+    return tuple(_trend(watch, lines, newest, now) for watch in shown)
 
 
-def _trend(watch: Watch, lines: Lines, newest: Sequence[Judgement]) -> Trend:
+def _trend(watch: Watch, lines: Lines, newest: Sequence[Judgement], now: datetime) -> Trend:
     monitor, metric = _shown(watch, lines)
     line = lines.get((monitor, metric), {})
     windows = _windows(monitor, lines)
@@ -243,8 +242,8 @@ def _trend(watch: Watch, lines: Lines, newest: Sequence[Judgement]) -> Trend:
     shown = [each for each in newest if each.monitor == monitor and metric in {"", each.measurement.metric}]
     monitors = watch.monitors
     decisive = shown if watch.alone else [each for each in newest if each.monitor in monitors]
-    breached = sum(each.measurement.breached for each in decisive)
-    known = state_of_all(each.measurement for each in shown)
+    breached = sum(each.measurement.breached for each in decisive if not _is_over(each, now))
+    known = state_of_all(each.measurement for each in shown if not _is_over(each, now))
     return Trend(
         watch=watch,
         points=points,

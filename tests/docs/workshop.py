@@ -35,7 +35,7 @@ class Workshop:
     deployment: Deployment
     settings: str = ""  # the deployment's own, with free ports
     event_id: str = ""
-    written: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)  # commands: one that an earlier page had is not run again
 
     @property
     def folder(self) -> Path:
@@ -52,7 +52,9 @@ class Workshop:
 
     def _console(self, block: Block) -> None:
         for command in block.commands:
-            self._command(command)
+            if command not in self.done:
+                self._command(command)
+            self.done.add(command)
 
     def _command(self, command: str) -> None:
         if command == "inferwatch up":

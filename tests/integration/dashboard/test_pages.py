@@ -67,6 +67,7 @@ def test_the_overview_accounts_for_every_event(shown: AppTest) -> None:
 
 
 def test_every_thing_that_is_watched_has_its_state(shown: AppTest) -> None:
+    shown.session_state["in-words"] = True
     app = shown.run()
 
     (row,) = app.dataframe[1].value.to_dict("records")
@@ -202,7 +203,9 @@ def test_a_model_without_traffic_is_unknown_and_never_ok(
         register_model(connection, model=MODEL, version=VERSION, manifest=manifest, registered_at=BEGIN)
     database.close()
 
-    overview = opened(settings, monkeypatch).run()
+    overview = opened(settings, monkeypatch)
+    overview.session_state["in-words"] = True
+    overview.run()
     drift = drift_page(opened(settings, monkeypatch))
 
     (row,) = overview.dataframe[0].value.to_dict("records")
