@@ -23,7 +23,7 @@ run: $(VENV)/.installed  ## gateway, monitor and dashboard with a small model
 	$(BIN)/inferwatch demo
 
 test: $(VENV)/.installed-test  ## the whole suite, less what is marked slow
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 3 --dist loadgroup
 
 slow: $(VENV)/.installed-test  ## the long fault tests
 	$(BIN)/python -m pytest -q -m slow
