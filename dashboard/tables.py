@@ -16,6 +16,9 @@ from storage.outbox import OutboxMessage
 from storage.records import Alert, Judgement
 from storage.telling import ToldAlert
 
+_WHOLE = 30
+"""Rows of a table that is shown at once; a longer one scrolls."""
+
 
 def alert_table(alerts: Sequence[Alert], care: Mapping[Episode, str]) -> pd.DataFrame:
     """Open alerts, one a row, with what people did about them."""
@@ -147,17 +150,22 @@ def show(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None)
 
     A person can take it away as CSV, so no text in it begins as a formula would.
     """
-    _draw(frame, key, column_order=columns)
+    _draw(frame, key, _WHOLE, column_order=columns)
 
 
-def show_to_pick(frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None) -> Place | None:
-    """The same table; gives the cell that was picked in it, by pointer or by keyboard."""
-    drawn = _draw(frame, key, column_order=columns, on_select="rerun", selection_mode="single-cell")
+def show_to_pick(
+    frame: pd.DataFrame, *, key: str, columns: Sequence[str] | None = None, whole: int = _WHOLE
+) -> Place | None:
+    """The same table; gives the cell that was picked in it, by pointer or by keyboard.
+
+    One of more than `whole` rows scrolls.
+    """
+    drawn = _draw(frame, key, whole, column_order=columns, on_select="rerun", selection_mode="single-cell")
     cells = drawn["selection"]["cells"]
     return next(((int(row), str(name)) for row, name in cells if int(row) < len(frame)), None)
 
 
-def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
+def _draw(frame: pd.DataFrame, key: str, whole: int, **more: Any) -> Any:
     guarded = frame.map(_no_formula).rename(columns=_no_formula)
     altered = bool((guarded.map(str) != frame.map(str).set_axis(guarded.columns, axis=1)).any(axis=None))
     frame = guarded
@@ -176,7 +184,7 @@ def _draw(frame: pd.DataFrame, key: str, **more: Any) -> Any:
             frame,
             hide_index=True,
             column_config=right | counts,
-            height="content" if len(frame) <= _WHOLE else "auto",
+            height="content" if len(frame) <= whole else "auto",
             key=f"{key}-picked" if more.get("on_select") else None,
             **more,
         )
@@ -223,8 +231,5 @@ _WHY: Mapping[str, str] = {
     "digest": "many at once, told in one",
 }
 """Reasons of messages, by the name that is stored; another one is shown as it is."""
-
-_WHOLE = 30
-"""Rows of a table that is shown at once; a longer one scrolls."""
 
 _DIGITS = ("value", "interval low", "interval high", "lower bound", "upper bound", "above", "up to")

@@ -51,7 +51,7 @@ def _alerts(found: Overview) -> None:
     """What is open: since when, why, and what to do. A picked row opens the page that explains it."""
     frame = alert_table(found.alerts, found.care)
     others = [str(name) for name in frame if name not in _FIRST]
-    picked = show_to_pick(frame, key="alerts", columns=[*_FIRST, *others])
+    picked = show_to_pick(frame, key="alerts", columns=[*_FIRST, *others], whole=8)
     by_monitor = {alert.monitor: alert for alert in reversed(found.alerts)}
     for monitor, alert in reversed(by_monitor.items()):
         _advise(monitor, alert)

@@ -30,7 +30,7 @@ _WIDTH = 1280
 def main() -> None:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dashboard", help="its address; wait until the story of the demo is told")
+    parser.add_argument("dashboard", help="its address; once accuracy is lost every alert fires")
     parser.add_argument("inbox", help="and that of the inbox")
     arguments = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
