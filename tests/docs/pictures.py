@@ -12,7 +12,7 @@ FOLDER = ROOT / "docs" / "pictures"
 
 LOANS, MESSAGES = "model=demo-loans", "model=demo-messages"
 PICTURES: Mapping[str, tuple[str, str, int]] = {
-    "overview": ("/", "Overview", 900),
+    "overview": ("/", "Overview", 1250),
     "drift": (f"/drift?{LOANS}&column=car_age", "Drift", 1150),
     "toxicity": (f"/toxicity?{MESSAGES}", "Toxicity", 1000),
     "bias": (f"/bias?{LOANS}", "Bias", 1100),
