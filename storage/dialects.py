@@ -185,10 +185,8 @@ def size_bytes(connection: Connection) -> int:
     """How much the database takes on its disk; of SQLite without its WAL."""
     if connection.dialect.name == "postgresql":
         return int(connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database()))) or 0)
-    pages, size = (
-        int(connection.scalar(sa.text(f"PRAGMA {name}")) or 0) for name in ("page_count", "page_size")
-    )
-    return pages * size
+    pages = connection.scalar(sa.text("PRAGMA page_count")) or 0
+    return int(pages) * int(connection.scalar(sa.text("PRAGMA page_size")) or 0)
 
 
 def give_space_back(connection: Connection) -> None:

@@ -24,7 +24,7 @@ def a_view(*, minute: int = 62, mails: int = 5, subject: str = "[FIRING:1] demo-
     progress = Progress()
     progress.at, progress.minute = AT, minute
     lines = [Line(id=str(n), subject=subject, sender="simulated", caught_at=AT) for n in range(mails)]
-    folder = DemoFolder(path=Path("/home/somebody/work/.inferwatch/demo"))
+    folder = DemoFolder(path=Path("/somewhere/to/work/.inferwatch/demo"))
     return View(folder=folder, ports=DemoPorts(), progress=progress, mails=lines)
 
 
